@@ -1,0 +1,47 @@
+"""`retort predict`: verdicts on texts."""
+
+import json
+import sys
+from typing import Annotated
+
+import typer
+
+from retort.cli.options import Json, Model
+from retort.errors import ConfigError, DataError
+
+
+def predict(
+    texts: Annotated[
+        list[str] | None, typer.Argument(metavar="[TEXT]...", help="Comments; without any, lines of stdin.")
+    ] = None,
+    *,
+    model: Model,
+    as_json: Json = False,
+) -> None:
+    """Say of each comment whether it is toxic.
+
+    Example: retort predict --model runs/NAME/odd "What a lovely day"
+    """
+    if not texts and sys.stdin.isatty():
+        raise ConfigError("predict: no text; give TEXT arguments, or comments line by line on stdin")
+    comments = texts or _lines_of_stdin()
+
+    from retort.inference.predictor import VERDICTS, Classifier
+
+    classifier = Classifier.load(model)
+    for answer, comment in zip(classifier.predict(comments), comments, strict=True):
+        if as_json:
+            typer.echo(json.dumps(answer))
+            continue
+        primary = answer["probabilities"][classifier.attributes[0]]
+        typer.echo(f"{VERDICTS[answer['verdict']]:<9}  {primary:.3f}  {' '.join(comment.split())}")
+
+
+def _lines_of_stdin() -> list[str]:
+    try:
+        lines = sys.stdin.buffer.read().decode("utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise DataError(f"stdin: not UTF-8 (byte {error.start}); convert it first, e.g. with iconv") from error
+    if not lines:
+        raise DataError("stdin: empty; give one comment a line")
+    return lines

@@ -1,0 +1,49 @@
+"""Every failure that Retort foresees. Each kind carries the exit code of the command that meets it.
+
+    RetortError
+    ├── ConfigError       2  a setting, preset, flag or layer index that does not exist or does not fit
+    ├── DataError         3  a data file or hub data set that is missing, unreadable or unfit
+    ├── ModelError        4  a base model or model folder that is missing or unfit
+    ├── ResourceError     5  no disk, memory, permission or installed package
+    └── RunError          6  training failed, or a gate was missed
+
+A message is one line: where, what was found, what to do.
+"""
+
+INTERRUPTED = 130
+
+
+class RetortError(Exception):
+    """Base of all foreseen failures."""
+
+    exit_code = 1
+
+
+class ConfigError(RetortError):
+    """A setting, preset, flag or layer index that does not exist or does not fit the others."""
+
+    exit_code = 2
+
+
+class DataError(RetortError):
+    """A data file or hub data set that is missing, unreadable or unfit."""
+
+    exit_code = 3
+
+
+class ModelError(RetortError):
+    """A base model or model folder that is missing or unfit."""
+
+    exit_code = 4
+
+
+class ResourceError(RetortError):
+    """No disk, memory, permission or installed package."""
+
+    exit_code = 5
+
+
+class RunError(RetortError):
+    """Training failed (for example a loss that is not finite), or a gate was missed."""
+
+    exit_code = 6

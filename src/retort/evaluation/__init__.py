@@ -1,0 +1,1 @@
+"""What predictions are worth: figures, their uncertainty, and paired differences. Never imports torch."""

@@ -1,0 +1,95 @@
+"""The figures that judge one attribute of one arm, each with the reason where it does not exist.
+
+Conventions where a quotient is 0/0:
+- nothing predicted positive: precision does not exist; F1 is 0, because 2tp / (2tp + fp + fn) is; MCC is 0,
+  its limit (Chicco and Jurman 2020, doi:10.1186/s12864-019-6413-7);
+- no positive label: recall, F1, average precision do not exist; one class only: nor do MCC and ROC-AUC.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn import metrics as sk
+
+Array = NDArray[Any]
+
+METRICS = ("accuracy", "precision", "recall", "f1", "mcc", "roc_auc", "average_precision", "brier", "ece")
+
+# Error and miscalibration shrink as a model gets better; all other metrics grow.
+LOWER_IS_BETTER = frozenset({"brier", "ece"})
+
+ECE_BINS = 15
+
+
+def measure(labels: Array, probabilities: Array, threshold: float) -> dict[str, float | None]:
+    """Every metric of `METRICS` for one attribute; None where `why_missing` gives the reason.
+
+    labels: (n,) of 0 and 1; rows whose label is NaN are left out. probabilities: (n,) in [0, 1].
+    A probability at or above `threshold` is a positive verdict. Raises ValueError for unequal lengths
+    or values that are not finite.
+    """
+    labels, probabilities = rated(labels, probabilities)
+    missing = why_missing(labels, probabilities, threshold)
+    verdicts = probabilities >= threshold
+    compute: dict[str, Callable[[], Any]] = {
+        "accuracy": lambda: sk.accuracy_score(labels, verdicts),
+        "precision": lambda: sk.precision_score(labels, verdicts),
+        "recall": lambda: sk.recall_score(labels, verdicts),
+        "f1": lambda: sk.f1_score(labels, verdicts, zero_division=0.0),
+        "mcc": lambda: sk.matthews_corrcoef(labels, verdicts),
+        "roc_auc": lambda: sk.roc_auc_score(labels, probabilities),
+        "average_precision": lambda: sk.average_precision_score(labels, probabilities),
+        "brier": lambda: np.mean((probabilities.astype(np.float64) - labels) ** 2),
+        "ece": lambda: expected_calibration_error(labels, probabilities),
+    }
+    return {name: None if name in missing else float(compute[name]()) for name in METRICS}
+
+
+def why_missing(labels: Array, probabilities: Array, threshold: float) -> dict[str, str]:
+    """The metrics that these rows cannot give, each with its reason. Same arguments as `measure`."""
+    labels, probabilities = rated(labels, probabilities)
+    if not len(labels):
+        return dict.fromkeys(METRICS, "no comment is rated for this attribute")
+    missing: dict[str, str] = {}
+    if labels.all():
+        missing |= dict.fromkeys(("mcc", "roc_auc"), "every comment is positive")
+    if not labels.any():
+        missing |= dict.fromkeys(("recall", "f1", "mcc", "roc_auc", "average_precision"), "no comment is positive")
+    if not (probabilities >= threshold).any():
+        missing["precision"] = f"no comment was given {threshold:g} or more"
+    return missing
+
+
+def rated(labels: Array, probabilities: Array) -> tuple[Array, Array]:
+    """The rows that raters judged: labels as int64 (n_rated,), probabilities (n_rated,) as they were.
+
+    Raises ValueError for unequal lengths, labels other than 0, 1 and NaN, or probabilities not finite.
+    """
+    labels, probabilities = np.asarray(labels, np.float64), np.asarray(probabilities)
+    if labels.shape != probabilities.shape or labels.ndim != 1:
+        raise ValueError(f"labels {labels.shape} and probabilities {probabilities.shape}: give two of (n,)")
+    kept = ~np.isnan(labels)
+    labels, probabilities = labels[kept], probabilities[kept]
+    if not np.isin(labels, (0, 1)).all():
+        raise ValueError("labels other than 0, 1 and NaN; apply the label threshold first")
+    if not np.isfinite(probabilities).all():
+        raise ValueError("probabilities that are not finite; check the model that made them")
+    return labels.astype(np.int64), probabilities
+
+
+def expected_calibration_error(labels: Array, probabilities: Array) -> float:
+    """The mean gap between what was promised and what came true, in [0, 1].
+
+    15 bins of equal width over the probability of the positive class; in each the gap is
+    |mean probability - share of positives|, weighted by its comments (Guo et al. 2017, arXiv:1706.04599,
+    there for the confidence of the top class).
+    """
+    gaps = np.bincount(calibration_bins(probabilities), weights=probabilities.astype(np.float64) - labels)
+    return float(np.abs(gaps).sum() / len(labels))
+
+
+def calibration_bins(probabilities: Array) -> Array:
+    """The bin of each probability, 0 to ECE_BINS - 1; 1.0 belongs to the last one. Shape as given."""
+    return np.minimum((probabilities.astype(np.float64) * ECE_BINS).astype(np.int64), ECE_BINS - 1)

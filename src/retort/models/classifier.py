@@ -1,0 +1,152 @@
+"""A BERT with one sigmoid per attribute: made from a base, saved as plain Hugging Face, loaded again."""
+
+import contextlib
+import copy
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import torch
+from tokenizers import Tokenizer
+from transformers import AutoConfig, AutoTokenizer, BertForSequenceClassification, PretrainedConfig
+from transformers.utils import logging as transformers_logging
+
+from retort.errors import ModelError
+from retort.models.bases import Base
+
+
+def classifier_from_base(
+    base: Base, attributes: Sequence[str], seed: int, shares: Sequence[float] | None = None
+) -> BertForSequenceClassification:
+    """The base's body under a new head of one logit per attribute, drawn from `seed`.
+
+    `shares` in (0, 1) are what the head is to say of every comment at first: each attribute's mean among
+    the training rows. Learning then begins with telling comments apart, not with counting them
+    (Lin et al. 2017, arXiv:1708.02002, section 4.1).
+    """
+    config = AutoConfig.from_pretrained(base.folder)
+    config.num_labels = len(attributes)
+    config.problem_type = "multi_label_classification"
+    config.id2label = dict(enumerate(attributes))
+    config.label2id = {name: index for index, name in enumerate(attributes)}
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        # The pre-training heads of the base are not ours to keep, and the new head is missing there.
+        with _quietly():
+            model = _loaded(base.folder, config)
+    require_finite(model, base.folder)
+    if shares is not None:
+        with torch.no_grad():
+            model.classifier.bias.copy_(torch.logit(torch.tensor(shares, dtype=torch.float32), eps=1e-3))
+    return model
+
+
+def load_classifier(folder: Path) -> BertForSequenceClassification:
+    """A saved classifier in evaluation mode.
+
+    Raises ModelError when the folder holds no BERT sequence classifier or weights that are not finite.
+    """
+    if not (folder / "config.json").is_file():
+        raise ModelError(f"{folder}: no config.json; give the folder of an arm, for example RUN/odd")
+    try:
+        config = AutoConfig.from_pretrained(folder)
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{folder}: config.json cannot be read ({error}); take a whole copy") from error
+    if config.model_type != "bert" or "BertForSequenceClassification" not in (config.architectures or []):
+        raise ModelError(f"{folder}: not a BERT sequence classifier (config.json says {config.architectures})")
+    with _quietly():
+        model = _loaded(folder, config)
+    require_finite(model, folder)
+    model.eval()
+    return model
+
+
+def load_tokenizer(folder: Path) -> Tokenizer:
+    """The folder's tokenizer without padding or truncation; special tokens in a text stay text."""
+    fast = AutoTokenizer.from_pretrained(folder, use_fast=True)
+    tokenizer: Tokenizer = copy.deepcopy(fast.backend_tokenizer)
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    # "[SEP]" typed by a user would otherwise end the comment for the model.
+    tokenizer.encode_special_tokens = True
+    return tokenizer
+
+
+def save_classifier(
+    model: BertForSequenceClassification, tokenizer_folder: Path, max_length: int, folder: Path
+) -> None:
+    """Weights, config and tokenizer as `AutoModelForSequenceClassification` and `pipeline` load them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    model.save_pretrained(folder)
+    save_tokenizer(tokenizer_folder, max_length, folder)
+
+
+def save_tokenizer(source: Path, max_length: int, folder: Path) -> None:
+    """The tokenizer of `source`, its limit set to what the model was trained with."""
+    tokenizer = AutoTokenizer.from_pretrained(source, use_fast=True)
+    tokenizer.model_max_length = max_length
+    # The packaged MiniLM's file carries a padding and truncation to 128 that would outlive our limit.
+    tokenizer.backend_tokenizer.no_padding()
+    tokenizer.backend_tokenizer.no_truncation()
+    tokenizer.save_pretrained(folder)
+
+
+def set_dropout(model: BertForSequenceClassification, probability: float) -> None:
+    """Sets every dropout of the model and of its config, the head's included."""
+    model.config.hidden_dropout_prob = probability
+    model.config.attention_probs_dropout_prob = probability
+    model.config.classifier_dropout = probability
+    for module in model.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = probability
+
+
+@contextlib.contextmanager
+def attention_for_training(model: torch.nn.Module, device: torch.device) -> Iterator[None]:
+    """On a CPU, attention written out: the backward pass of torch's fused kernel takes half of all time there.
+
+    Both compute the same; the model has its own implementation again afterwards.
+    """
+    bert = next(module for module in model.modules() if isinstance(module, BertForSequenceClassification))
+    before = bert.config._attn_implementation
+    if device.type == "cpu":
+        bert.set_attn_implementation("eager")
+    try:
+        yield
+    finally:
+        bert.set_attn_implementation(before)
+
+
+def count_parameters(model: torch.nn.Module) -> dict[str, int]:
+    """All parameters and those that an optimiser would change."""
+    parameters = list(model.parameters())
+    return {
+        "total": sum(p.numel() for p in parameters),
+        "trainable": sum(p.numel() for p in parameters if p.requires_grad),
+    }
+
+
+def require_finite(model: torch.nn.Module, where: object) -> None:
+    """Raises ModelError, naming the first tensor that holds NaN or infinity."""
+    for name, tensor in model.state_dict().items():
+        if tensor.is_floating_point() and not torch.isfinite(tensor).all():
+            raise ModelError(f"{where}: {name} holds NaN or infinity; the weights are broken, take another copy")
+
+
+def _loaded(folder: Path, config: PretrainedConfig) -> BertForSequenceClassification:
+    try:
+        return BertForSequenceClassification.from_pretrained(folder, config=config, dtype=torch.float32)
+    except (OSError, RuntimeError, ValueError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise ModelError(f"{folder}: the model cannot be loaded ({reason}); take a whole copy of it") from error
+
+
+@contextlib.contextmanager
+def _quietly() -> Iterator[None]:
+    """Silences transformers' report of heads that are new or left out; we check the weights ourselves."""
+    before = transformers_logging.get_verbosity()
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        transformers_logging.set_verbosity(before)

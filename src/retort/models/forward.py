@@ -1,0 +1,46 @@
+"""What a classifier says of encoded comments, without learning from them."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from retort.data.batches import Integers, Tokens, evaluation_batches
+
+BATCH_SIZE = 32
+
+
+def logits(model: torch.nn.Module, tokens: Tokens, batch_size: int = BATCH_SIZE) -> npt.NDArray[np.float32]:
+    """One logit per comment and attribute, (n, n_attributes), in the order of `tokens`."""
+    result: npt.NDArray[np.float32] | None = None
+    for rows, output in batch_outputs(model, tokens, batch_size, hidden_states=False):
+        values = output.logits.float().cpu().numpy()
+        if result is None:
+            result = np.empty((len(tokens), values.shape[1]), np.float32)
+        result[rows] = values
+    return np.empty((0, 0), np.float32) if result is None else result
+
+
+def batch_outputs(
+    model: torch.nn.Module, tokens: Tokens, batch_size: int, *, hidden_states: bool
+) -> Iterator[tuple[Integers, Any]]:
+    """The rows of each batch with the model's output for them; the model's mode is as before afterwards."""
+    device = next(model.parameters()).device
+    before = model.training
+    model.eval()
+    try:
+        with torch.inference_mode():
+            for rows in evaluation_batches(tokens.lengths, batch_size):
+                input_ids, mask = (torch.from_numpy(array).to(device) for array in tokens.padded(rows))
+                yield rows, model(input_ids=input_ids, attention_mask=mask, output_hidden_states=hidden_states)
+    finally:
+        model.train(before)
+
+
+def sigmoid(values: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.float64]:
+    """Probabilities of logits, in float64 and without overflow."""
+    wide = values.astype(np.float64)
+    result: npt.NDArray[np.float64] = np.exp(-np.logaddexp(0, -wide))
+    return result

@@ -1,0 +1,153 @@
+"""Figures without global state: how one is begun, its axes dressed, and how it becomes SVG or PNG."""
+
+import io
+import re
+from collections.abc import Sequence
+from typing import Any, Literal, cast
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import is_color_like, to_hex
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from retort.report.style import Mark, Theme
+
+# Inches. A narrow figure is drawn anew for a phone, not a wide one shrunk.
+WIDE, NARROW = 7.6, 3.7
+
+_SETTINGS = {
+    "axes.linewidth": 0.8,
+    "axes.titlelocation": "left",
+    "axes.titlesize": 9.5,
+    "axes.labelsize": 8.5,
+    "font.family": "DejaVu Sans",
+    "font.size": 8.5,
+    "legend.fontsize": 8.5,
+    "legend.frameon": False,
+    "lines.linewidth": 1.7,
+    "lines.markersize": 5,
+    "svg.fonttype": "none",
+    "text.parse_math": False,
+    "xtick.labelsize": 8,
+    "ytick.labelsize": 8,
+}
+
+_PAGE_FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
+
+
+def settings(salt: str) -> Any:
+    """A context in which figures are drawn and saved: our sizes, and the same bytes every time."""
+    return matplotlib.rc_context(cast(Any, _SETTINGS | {"svg.hashsalt": salt}))
+
+
+def panels(
+    count: int, theme: Theme, narrow: bool, *, columns: int, height: float, extra: float = 0, **options: Any
+) -> tuple[Figure, list[Axes]]:
+    """A figure of `count` dressed axes, at most `columns` beside each other (one or two when narrow).
+
+    `height` is that of a line of axes and `extra` that of what stands around them all, in inches.
+    """
+    if narrow:
+        columns = 2 if columns > 2 else 1
+    columns = min(count, columns)
+    lines = -(-count // columns)
+    figure = Figure(figsize=(NARROW if narrow else WIDE, height * lines + extra), layout="constrained")
+    FigureCanvasAgg(figure)
+    figure.set_facecolor(theme["paper"])
+    grid = figure.subplots(lines, columns, squeeze=False, **options)
+    axes = [axis for line in grid for axis in line]
+    for spare in axes[count:]:
+        spare.set_visible(False)
+    for axis in axes[:count]:
+        dress(axis, theme)
+    # Shared axes leave tick labels to the last line; where that line has gaps, the panel above shows them.
+    for above in axes[max(0, count - columns) : count]:
+        above.tick_params(labelbottom=True)
+    return figure, axes[:count]
+
+
+def dress(axis: Axes, theme: Theme) -> None:
+    """Quiet axes: no box, light grid, text in the theme's ink."""
+    axis.set_facecolor("none")
+    axis.spines[["top", "right"]].set_visible(False)
+    axis.spines[["left", "bottom"]].set_color(theme["muted"])
+    axis.tick_params(colors=theme["muted"], length=3, labelcolor=theme["ink"])
+    axis.grid(True, color=theme["grid"], linewidth=0.7)
+    axis.set_axisbelow(True)
+    axis.xaxis.label.set_color(theme["muted"])
+    axis.yaxis.label.set_color(theme["muted"])
+
+
+def title(axis: Axes, text: str, theme: Theme, place: Literal["left", "center"] = "left") -> None:
+    """A panel's heading."""
+    axis.set_title(text, fontweight="bold", color=theme["ink"], loc=place)
+
+
+def whole_epochs(axis: Axes, epochs: Sequence[int]) -> None:
+    """Ticks at whole epochs, at most eight of them."""
+    if epochs:
+        axis.set_xticks(range(1, max(epochs) + 1, max(1, -(-max(epochs) // 8))))
+        axis.set_xlim(0.8, max(epochs) + 0.2)
+
+
+def handle(mark: Mark, theme: Theme, label: str, *, line: bool = True) -> Line2D:
+    """An entry of a legend."""
+    colour = theme[mark.colour]
+    return Line2D(
+        [], [], color=colour, linestyle=mark.line if line else "none", marker=mark.marker, markerfacecolor=colour,
+        label=label,
+    )  # fmt: skip
+
+
+def legend_above(figure: Figure, handles: list[Line2D], theme: Theme, narrow: bool) -> None:
+    """One legend for all panels, above them, in as many columns as their labels leave room for."""
+    longest = max(len(str(handle.get_label())) for handle in handles)
+    columns = min(len(handles), max(1, (52 if narrow else 104) // (longest + 8)))
+    # The library writes column by column; a reader goes line by line.
+    ordered = [handles[i] for start in range(columns) for i in range(start, len(handles), columns)]
+    figure.legend(
+        handles=ordered, loc="outside upper left", ncols=columns, labelcolor=theme["ink"], handlelength=2.2,
+        columnspacing=1.4,
+    )  # fmt: skip
+
+
+def as_svg(figure: Figure, name: str) -> str:
+    """The figure as an SVG element: no date, no program name, the page's font, a width that fits its place."""
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+    text = buffer.getvalue()
+    text = text[text.index("<svg ") :]
+    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
+    text = text.replace("'DejaVu Sans', sans-serif", _PAGE_FONT).replace("'DejaVu Sans'", _PAGE_FONT)
+    # Several drawings stand on one page: every id carries its drawing's name.
+    text = re.sub(r'\bid="', f'id="{name}-', text)
+    text = re.sub(r'(href="#|url\(#)', rf"\1{name}-", text)
+    return re.sub(r'(<svg [^>]*?) ?width="[^"]*"', r"\1", re.sub(r'(<svg [^>]*?) ?height="[^"]*"', r"\1", text))
+
+
+def repainted(figure: Figure, before: Theme, after: Theme) -> Figure:
+    """The same figure in another theme's colours. Its layout stays as it was, which took most of the time."""
+    figure.set_layout_engine("none")
+    roles = {colour: role for role, colour in before.colours.items()}
+    for artist in figure.findobj():
+        for name in ("color", "facecolor", "edgecolor", "markerfacecolor", "markeredgecolor"):
+            read, write = getattr(artist, f"get_{name}", None), getattr(artist, f"set_{name}", None)
+            colour = read() if read and write else None
+            if write and is_color_like(colour) and (role := roles.get(to_hex(cast(Any, colour)))):
+                write(after[role])
+    return figure
+
+
+def as_png(figure: Figure) -> bytes:
+    """The figure as PNG at 160 dots per inch, without the name or version of a program."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=160, metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def strict_grid(count: int) -> np.ndarray[Any, Any]:
+    """Positions of `count` lines of a dot plot, the first on top."""
+    return np.arange(count)[::-1]

@@ -1,0 +1,83 @@
+"""LoRA: what learns, what is saved, and that merging changes nothing."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from accelerate import Accelerator
+from transformers import BertForSequenceClassification
+
+from retort.config import LoraSettings, TrainingSettings
+from retort.errors import ConfigError
+from retort.models import adapters
+from retort.models.bases import Base, resolve_base
+from retort.models.classifier import classifier_from_base, count_parameters
+from retort.training.loop import TrainingSet, ValidationSet, fit
+from tests.training.test_loop import HARD
+
+VARIANTS = {
+    "plain": LoraSettings(),
+    "rslora": LoraSettings(use_rslora=True),
+    "dora": LoraSettings(use_dora=True),
+    "pissa": LoraSettings(init="pissa"),
+    "loraplus": LoraSettings(lora_plus_ratio=8),
+}
+
+
+@pytest.fixture
+def base(tiny_bert: Path) -> Base:
+    return resolve_base(str(tiny_bert))
+
+
+def fresh(base: Base) -> BertForSequenceClassification:
+    return classifier_from_base(base, ("toxicity", "insult"), seed=0)
+
+
+def test_adapters_on_query_and_value_and_the_head_learn_and_nothing_else(base: Base, tmp_path: Path) -> None:
+    model = adapters.with_adapter(fresh(base), LoraSettings(), base.id, 0, tmp_path)
+    # 4 layers x 2 modules x 2 matrices of 8 x 32, and a head of 2 x 32 + 2.
+    assert count_parameters(model)["trainable"] == 4 * 2 * 2 * 8 * 32 + 2 * 32 + 2
+    learning = {name for name, p in model.named_parameters() if p.requires_grad}
+    assert all("lora_" in name or "classifier" in name for name in learning)
+    assert any("classifier" in name for name in learning)
+
+
+def test_the_task_is_sequence_classification_so_that_the_head_learns(base: Base, tmp_path: Path) -> None:
+    model = adapters.with_adapter(fresh(base), LoraSettings(), base.id, 0, tmp_path)
+    assert model.peft_config["default"].task_type == "SEQ_CLS"
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_saved_loaded_and_merged_all_say_the_same(
+    base: Base, tmp_path: Path, variant: str, train: TrainingSet, validation: ValidationSet
+) -> None:
+    settings = VARIANTS[variant]
+    model = adapters.with_adapter(fresh(base), settings, base.id, 0, tmp_path)
+
+    def optimizer(which: torch.nn.Module, chosen: TrainingSettings) -> torch.optim.Optimizer:
+        if settings.lora_plus_ratio is None:
+            return torch.optim.AdamW([p for p in which.parameters() if p.requires_grad], lr=1e-2)
+        return adapters.lora_plus_optimizer(model, chosen, settings.lora_plus_ratio)
+
+    head_before = model.base_model.model.classifier.modules_to_save["default"].weight.detach().clone()
+    chosen = TrainingSettings(epochs=2, learning_rate=1e-2, batch_size=8)
+    engine = Accelerator(cpu=True, mixed_precision="no")
+    fit(model, "lora", HARD, train, validation, chosen, engine, seed=0, make_optimizer=optimizer)
+    head = model.base_model.model.classifier.modules_to_save["default"].weight.detach()
+    assert not torch.equal(head, head_before), "the head did not learn"
+    ids = torch.arange(5, 25).reshape(2, 10)
+    with torch.no_grad():
+        expected = model(input_ids=ids).logits
+        before = fresh(base).eval()(input_ids=ids).logits
+        adapters.save_adapter(model, settings, tmp_path / "adapter", tmp_path)
+        loaded = adapters.load_adapter(fresh(base), tmp_path / "adapter")
+        torch.testing.assert_close(loaded(input_ids=ids).logits, expected, rtol=1e-4, atol=1e-5)
+        plain = adapters.merged(model).eval()
+        torch.testing.assert_close(plain(input_ids=ids).logits, expected, rtol=1e-4, atol=1e-5)
+    assert isinstance(plain, BertForSequenceClassification)
+    assert not torch.allclose(expected, before, atol=1e-3), "nothing was learnt"
+
+
+def test_a_module_that_bert_lacks_is_refused(base: Base, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="q_proj"):
+        adapters.with_adapter(fresh(base), LoraSettings(target_modules=("q_proj",)), base.id, 0, tmp_path)
