@@ -29,6 +29,14 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _empty_is_none(cls, values: Any) -> Any:
+        # TOML has no null: `comments = ""` is how a file says "not set" over a preset that sets it.
+        if isinstance(values, dict):
+            return {key: None if value == "" else value for key, value in values.items()}
+        return values
+
 
 S = TypeVar("S", bound=Settings)
 

@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 import traceback
+import warnings
 from types import FrameType
 from typing import Annotated, NoReturn
 
@@ -60,6 +61,9 @@ def main() -> NoReturn:
     """Runs a command and turns what went wrong into one line and an exit code (see errors.py)."""
     signal.signal(signal.SIGTERM, _terminate)
     debug = "--debug" in sys.argv[1:]
+    if not debug:
+        # The libraries below warn their own users of things that a user of ours can do nothing about.
+        warnings.simplefilter("ignore")
     # It may stand anywhere on the line.
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     sys.exit(_run(arguments, debug))

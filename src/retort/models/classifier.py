@@ -76,7 +76,8 @@ def save_classifier(
 ) -> None:
     """Weights, config and tokenizer as `AutoModelForSequenceClassification` and `pipeline` load them."""
     folder.mkdir(parents=True, exist_ok=True)
-    model.save_pretrained(folder)
+    with _quietly():
+        model.save_pretrained(folder)
     save_tokenizer(tokenizer_folder, max_length, folder)
 
 
@@ -142,7 +143,7 @@ def _loaded(folder: Path, config: PretrainedConfig) -> BertForSequenceClassifica
 
 @contextlib.contextmanager
 def _quietly() -> Iterator[None]:
-    """Silences transformers' report of heads that are new or left out; we check the weights ourselves."""
+    """Without transformers' own bars and its report of heads new or left out; we check the weights ourselves."""
     before = transformers_logging.get_verbosity()
     transformers_logging.set_verbosity_error()
     transformers_logging.disable_progress_bar()

@@ -92,13 +92,20 @@ def _attributes_of(teacher_folder: Path | None) -> tuple[str, ...] | None:
 
 
 def _write_inputs(settings: ExperimentSettings, inputs: Inputs, folder: Path, keep_texts: bool) -> None:
-    tables = settings.model_dump(mode="json", exclude_none=True)
-    (folder / runs.EXPERIMENT).write_text(tomli_w.dumps(tables), "utf-8")
+    (folder / runs.EXPERIMENT).write_text(tomli_w.dumps(_without_null(settings.model_dump(mode="json"))), "utf-8")
     frame = inputs.splits.frame
     columns = ["id", "text_sha256", "split", *inputs.splits.attributes, *inputs.splits.identities]
     frame[columns].to_parquet(folder / runs.SPLITS, index=False)
     if keep_texts:
         frame[["id", "text"]].to_parquet(folder / runs.COMMENTS, index=False)
+
+
+def _without_null(tables: dict[str, Any]) -> dict[str, Any]:
+    """TOML has no null; the settings read an empty text as "not set"."""
+    return {
+        key: _without_null(value) if isinstance(value, dict) else "" if value is None else value
+        for key, value in tables.items()
+    }
 
 
 def _measure_speed(arms: dict[str, Arm], inputs: Inputs, settings: ExperimentSettings) -> None:
