@@ -106,3 +106,21 @@ def real_data() -> Path:
     if not (folder / "civil_comments" / "train.csv").is_file():
         pytest.fail(f"RETORT_REAL_DATA={named}: no civil_comments/train.csv in it")
     return folder
+
+
+ARMS = ("majority", "tfidf", "teacher", "odd", "even", "lora", "odd-alone", "odd-random", "lora-odd")
+
+
+@pytest.fixture(scope="session")
+def tiny_run(tiny_bert: Path, tiny_comments: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A whole run of `retort compare` with every arm of `ARMS`, report included; what it printed is in printed.txt
+    beside it. Shared by the whole session: copy it before changing anything in it.
+    """
+    from tests.command import QUICK, retort
+
+    folder = tmp_path_factory.mktemp("runs") / "run"
+    arms = ("--set", f"arms=[{','.join(ARMS)}]")
+    ended = retort("compare", "--base", tiny_bert, "--data", tiny_comments, "--out", folder, *QUICK, *arms)
+    assert ended.code == 0, ended.err
+    (folder.parent / "printed.txt").write_text(ended.out, "utf-8")
+    return folder

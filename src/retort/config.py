@@ -127,7 +127,7 @@ class DistillationSettings(Settings):
     @model_validator(mode="after")
     def _fits(self) -> Self:
         if self.hard == self.soft == self.hidden == 0:
-            raise ValueError("at least one of hard, soft and hidden must be above 0")
+            raise ValueError("hard, soft and hidden are all 0; give at least one of them a weight above 0")
         return self
 
 
@@ -198,20 +198,21 @@ class ExperimentSettings(Settings):
     @model_validator(mode="after")
     def _fits(self) -> Self:
         if len(set(self.arms)) < len(self.arms):
-            raise ValueError("arms names one of them twice")
+            raise ValueError("arms names one of them twice; name each once")
         for name in self.arms:
             if name not in self.arm:
-                raise ValueError(f"no arm is called {name!r}{nearest(name, self.arm)}")
+                raise ValueError(f"no arm is called {name!r}{nearest(name, self.arm)}; there are {', '.join(self.arm)}")
             # Overrides are checked here, so that a misspelt key stops before any training.
             self.training_of(name), self.distillation_of(name), self.lora_of(name)
         if self.attributes != "all":
             for attribute in self.attributes:
                 if attribute not in ATTRIBUTES:
-                    raise ValueError(f"no attribute is called {attribute!r}{nearest(attribute, ATTRIBUTES)}")
+                    known = f"{nearest(attribute, ATTRIBUTES)}; there are {', '.join(ATTRIBUTES)}"
+                    raise ValueError(f"no attribute is called {attribute!r}{known}")
             if PRIMARY not in self.attributes:
-                raise ValueError(f"attributes must hold the primary one, {PRIMARY!r}")
+                raise ValueError(f"attributes must hold the primary one; add {PRIMARY!r}")
         if "teacher" not in self.arms and any(self.needs_teacher(arm) for arm in self.arms):
-            raise ValueError("arms holds students of a teacher, but not 'teacher' itself")
+            raise ValueError("arms holds students of a teacher, but not 'teacher' itself; add it")
         return self
 
     def needs_teacher(self, arm: str) -> bool:

@@ -14,6 +14,7 @@ import os
 import platform
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -43,9 +44,14 @@ MERGED = "merged"
 SPLIT_NAMES = ("train", "validation", "test")
 
 _PACKAGES = (
-    "accelerate", "datasets", "numpy", "pandas", "peft", "pyarrow", "safetensors",
+    "accelerate", "numpy", "pandas", "peft", "pyarrow", "safetensors",
     "scikit-learn", "scipy", "tokenizers", "torch", "transformers",
 )  # fmt: skip
+
+
+def is_writer() -> bool:
+    """Whether this process writes and prints: of several that train together (torchrun) the first one alone does."""
+    return os.environ.get("RANK", "0") == "0"
 
 
 @contextlib.contextmanager
@@ -54,7 +60,12 @@ def written_whole(folder: Path) -> Iterator[Path]:
 
     Left with an exception, the partial folder is removed. A foreign file in the way, a full disk or a
     missing permission is told in one line. Raises ConfigError when `folder` exists and is not empty.
+    A process that is not the `writer` gets a folder that is thrown away.
     """
+    if not is_writer():
+        with tempfile.TemporaryDirectory(prefix="retort-") as scratch:
+            yield Path(scratch)
+        return
     refuse_existing(folder)
     partial = folder.with_name(folder.name + ".partial")
     try:
@@ -67,8 +78,13 @@ def written_whole(folder: Path) -> Iterator[Path]:
         partial.rename(folder)
     except BaseException as error:
         shutil.rmtree(partial, ignore_errors=True)
+        if isinstance(error, OSError) and error.errno in (errno.ENOTDIR, errno.ENAMETOOLONG):
+            raise ConfigError(f"{folder}: cannot be a folder ({error.strerror}); name another --out") from error
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EDQUOT):
             raise ResourceError(f"{folder}: {error.strerror}; free some space or name another --out") from error
+        # safetensors has a kind of its own for what the system told it.
+        if f"(os error {errno.ENOSPC})" in str(error):
+            raise ResourceError(f"{folder}: no space left on device; free some space or name another --out") from error
         raise
 
 

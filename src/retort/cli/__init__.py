@@ -12,7 +12,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from retort.cli import compare, data, evaluate, predict, presets
-from retort.errors import INTERRUPTED, ResourceError, RetortError
+from retort.errors import INTERRUPTED, ResourceError, RetortError, RunError
 
 _TERMINATED = 143
 _USAGE = 2
@@ -73,6 +73,8 @@ def _run(arguments: list[str], debug: bool) -> int:
     try:
         outcome = app(arguments, prog_name="retort", standalone_mode=False)
         sys.stdout.flush()
+        if outcome == INTERRUPTED:  # typer's answer to Ctrl-C
+            raise KeyboardInterrupt
         return outcome if isinstance(outcome, int) else 0
     except RetortError as error:
         return _fail(error, error.exit_code, debug)
@@ -86,20 +88,36 @@ def _run(arguments: list[str], debug: bool) -> int:
     except _Terminated:
         return _fail("terminated; nothing was written", _TERMINATED, debug)
     except BrokenPipeError:
-        # The reader of our output has gone (`| head`); Python would complain once more at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        return _reader_gone()
+    except SystemExit as ended:
+        # typer's answer to a reader of our output that has gone (`| head`).
+        if isinstance(ended.__context__, BrokenPipeError):
+            return _reader_gone()
+        raise
     except ModuleNotFoundError as error:
         if error.name and error.name.partition(".")[0] == "retort":
-            raise
+            return _unforeseen(error, debug)
         return _fail(f"{error.name} is not installed; pip install 'retort-nlp[train]'", ResourceError.exit_code, debug)
     except MemoryError:
         return _fail("out of memory; lower the batch size or max_length", ResourceError.exit_code, debug)
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EDQUOT, errno.ENOMEM):
-            raise
+        if error.errno not in (errno.ENOSPC, errno.EACCES, errno.EPERM, errno.EROFS, errno.EDQUOT, errno.ENOMEM):
+            return _unforeseen(error, debug)
         where = f"{error.filename}: " if error.filename else ""
         return _fail(f"{where}{error.strerror}; free some space or check permissions", ResourceError.exit_code, debug)
+    except Exception as error:  # noqa: BLE001 - a mistake of ours must not look like an answer either
+        return _unforeseen(error, debug)
+
+
+def _reader_gone() -> int:
+    # Python would complain once more when it flushes at exit.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno() if sys.__stdout__ else 1)
+    return 0
+
+
+def _unforeseen(error: Exception, debug: bool) -> int:
+    kind = type(error).__name__
+    return _fail(f"unforeseen {kind}: {error}; see where with --debug, and report it", RunError.exit_code, debug)
 
 
 def _fail(message: object, code: int, debug: bool) -> int:

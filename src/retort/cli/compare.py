@@ -85,11 +85,13 @@ def compare(
     from retort.cli.progress import TerminalReporter
 
     runs.refuse_existing(folder)
-    with TerminalReporter() as reporter:
+    with TerminalReporter(quiet=not runs.is_writer()) as reporter:
         reporter.stage("loading")
         from retort.recipes.compare import compare as run
 
         comparison = run(settings, folder, reporter, keep_texts=not no_texts, track=track)
+    if comparison is None:  # another process prints
+        return
     if as_json:
         typer.echo(json.dumps(comparison, allow_nan=False))
         return

@@ -39,9 +39,10 @@ def predict(
 
 def _lines_of_stdin() -> list[str]:
     try:
-        lines = sys.stdin.buffer.read().decode("utf-8").splitlines()
+        # Not splitlines(): it also cuts at characters that stand inside a comment, such as U+2028.
+        lines = sys.stdin.buffer.read().decode("utf-8-sig").replace("\r\n", "\n").removesuffix("\n").split("\n")
     except UnicodeDecodeError as error:
         raise DataError(f"stdin: not UTF-8 (byte {error.start}); convert it first, e.g. with iconv") from error
-    if not lines:
+    if lines == [""]:
         raise DataError("stdin: empty; give one comment a line")
     return lines

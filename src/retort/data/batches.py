@@ -16,8 +16,10 @@ from retort.text import normalised_text
 LENGTHS = (16, 32, 48, 64, 96, 128)
 # Batches of like length are drawn from groups of this many batches: little padding, still shuffled.
 _GROUP = 32
-# A token covers at least one character, most cover four: what is cut here would be truncated anyway.
+# A token covers four characters or so: what is cut here would nearly always be truncated anyway.
 _CHARACTERS_PER_TOKEN = 40
+# In tokens. A word that was cut in two comes out in other pieces, so the cut has to lie this far behind.
+_LONGEST_WORD = 100
 
 Integers = npt.NDArray[np.int64]
 
@@ -59,10 +61,14 @@ class Tokens:
 def encode(texts: Sequence[str], tokenizer: Tokenizer, max_length: int) -> Tokens:
     """Normalised, tokenised and cut to `max_length` tokens, [CLS] and [SEP] included."""
     room = max_length - tokenizer.num_special_tokens_to_add(is_pair=False)
-    cut = [normalised_text(text)[: room * _CHARACTERS_PER_TOKEN] for text in texts]
+    whole = [normalised_text(text) for text in texts]
+    reach = room * _CHARACTERS_PER_TOKEN
     # Truncating in the tokenizer would be state that other threads see.
-    encodings = tokenizer.encode_batch_fast(cut, add_special_tokens=True)
-    ids = [_truncated(encoding.ids, max_length) for encoding in encodings]
+    encodings = tokenizer.encode_batch_fast([text[:reach] for text in whole], add_special_tokens=True)
+    ids = [
+        _truncated(_read_on(encoding.ids, text, tokenizer, max_length, reach), max_length)
+        for encoding, text in zip(encodings, whole, strict=True)
+    ]
     pad_id = tokenizer.token_to_id("[PAD]")
     flat = np.fromiter((i for one in ids for i in one), np.int32, sum(map(len, ids)))
     return Tokens(flat, _starts([len(one) for one in ids]), 0 if pad_id is None else pad_id)
@@ -93,6 +99,17 @@ def evaluation_batches(lengths: Integers, batch_size: int) -> Iterator[Integers]
     order = np.argsort(lengths, kind="stable")
     for begin in range(0, len(order), batch_size):
         yield order[begin : begin + batch_size]
+
+
+def _read_on(ids: list[int], text: str, tokenizer: Tokenizer, max_length: int, reach: int) -> list[int]:
+    """The ids of enough of the text that no more would be kept.
+
+    Thousands of spaces, or of signs that the tokenizer drops, are no token: what follows must not hide there.
+    """
+    while len(ids) <= max_length + _LONGEST_WORD and reach < len(text):
+        reach *= 4
+        ids = tokenizer.encode(text[:reach]).ids
+    return ids
 
 
 def _truncated(ids: list[int], max_length: int) -> list[int]:

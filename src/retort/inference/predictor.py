@@ -16,6 +16,7 @@ from retort.errors import DataError, ModelError
 Probabilities = npt.NDArray[np.float64]
 
 VERDICTS = {"toxic": "Toxic", "non-toxic": "Non-Toxic"}
+_NEEDED = ("arm", "kind", "attributes", "thresholds", "max_length", "normaliser_version", "base")
 # transformers writes this for a tokenizer that knows no limit.
 _NO_LIMIT = 1_000_000
 
@@ -48,7 +49,7 @@ class Classifier:
             raise ModelError(f"{path}: a run, not a model; name one of its arms, for example {path / 'odd'}")
         if not (path / runs.RETORT).is_file():
             return _foreign(path)
-        about = runs.read_json(path / runs.RETORT, "an arm's folder has one")
+        about = _about(path)
         if (path / runs.MANIFEST).is_file():
             runs.check_manifest(path)
         if about.get("normaliser_version") != text.VERSION:
@@ -62,7 +63,7 @@ class Classifier:
     def probabilities(self, texts: Sequence[str]) -> Probabilities:
         """(n, n_attributes), in the order of `texts` and `attributes`. Raises DataError for a blank text."""
         for index, one in enumerate(texts):
-            if not one.strip():
+            if text.is_blank(one):
                 raise DataError(f"text {index}: blank; give a comment to judge")
         if not texts:
             return np.empty((0, len(self.attributes)))
@@ -84,6 +85,16 @@ class Classifier:
                 }
             )
         return answers
+
+
+def _about(folder: Path) -> dict[str, Any]:
+    """The folder's retort.json. Raises ModelError when it lacks what a prediction needs."""
+    about = runs.read_json(folder / runs.RETORT, "an arm's folder has one")
+    missing = [key for key in _NEEDED if key not in about] if isinstance(about, dict) else _NEEDED
+    if missing:
+        raise ModelError(f"{folder / runs.RETORT}: without {', '.join(missing)}; take a whole copy of the arm")
+    result: dict[str, Any] = about
+    return result
 
 
 def _scorer(folder: Path, about: dict[str, Any]) -> Scorer:
@@ -118,11 +129,10 @@ def torch_scorer(model: Any, tokenizer_folder: Path, max_length: int) -> Scorer:
 
 def _foreign(folder: Path) -> Classifier:
     """A classifier that retort did not make: its own labels, thresholds of one half."""
-    from retort.models.classifier import load_classifier
+    from retort.models.classifier import attributes_of, load_classifier
 
     model = load_classifier(folder)
-    by_index = sorted((int(index), label) for index, label in (model.config.id2label or {}).items())
-    names = tuple(str(label).lower() for _, label in by_index)
+    names = attributes_of(model)
     if model.config.problem_type != "multi_label_classification" and len(names) > 1:
         raise ModelError(f"{folder}: one class out of {len(names)} (softmax); retort reads one sigmoid per attribute")
     if PRIMARY not in names and len(names) > 1:

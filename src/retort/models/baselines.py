@@ -44,8 +44,13 @@ class TfidfClassifier:
         validation_labels: npt.NDArray[np.float32],
     ) -> "TfidfClassifier":
         """Fits on the training rows; the strength is the one best on validation, for each attribute."""
-        vectorizer = _vectorizer()
-        features = vectorizer.fit_transform([normalised_text(t) for t in texts])
+        normalised = [normalised_text(t) for t in texts]
+        try:
+            vectorizer = _vectorizer()
+            features = vectorizer.fit_transform(normalised)
+        except ValueError:  # no word stands in two comments
+            vectorizer = _vectorizer(rarest=1)
+            features = vectorizer.fit_transform(normalised)
         tried = vectorizer.transform([normalised_text(t) for t in validation_texts])
         coefficients, intercepts = [], []
         for column in range(labels.shape[1]):
@@ -100,7 +105,9 @@ class TfidfClassifier:
             raise ModelError(f"{folder}: not a whole tfidf arm ({error}); take a whole copy") from error
 
 
-def _vectorizer(vocabulary: dict[str, int] | None = None) -> TfidfVectorizer:
+def _vectorizer(vocabulary: dict[str, int] | None = None, rarest: int = 2) -> TfidfVectorizer:
+    """`rarest`: comments that a word must stand in to count."""
     return TfidfVectorizer(
-        ngram_range=(1, 2), sublinear_tf=True, min_df=1 if vocabulary else 2, vocabulary=vocabulary, dtype=np.float64
-    )
+        ngram_range=(1, 2), sublinear_tf=True, min_df=1 if vocabulary else rarest, vocabulary=vocabulary,
+        dtype=np.float64,
+    )  # fmt: skip

@@ -11,18 +11,23 @@ from retort.errors import ModelError, ResourceError
 PACKAGED = "minilm"
 MINILM_HUB_ID = "sentence-transformers/all-MiniLM-L6-v2"
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
-HUB_SECONDS = 5
+# The client asks a second time when there is no answer: both together stay within five seconds.
+HUB_SECONDS = 2.4
 _WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 
 
 @dataclass(frozen=True)
 class Base:
-    """A pre-trained BERT on disk. `id` is what a user would name, `sha256` that of its weights file."""
+    """A pre-trained BERT on disk. `id` is what a user would name, `sha256` that of its weights file.
+
+    `positions` is the most tokens that it can read at once.
+    """
 
     id: str
     folder: Path
     sha256: str
     layers: int
+    positions: int
     revision: str | None = None
 
     @property
@@ -87,12 +92,19 @@ def _described(name: str, folder: Path, revision: str | None) -> Base:
         raise ModelError(f"base {name}: no config.json in {folder}; give a Hugging Face model folder") from error
     except ValueError as error:
         raise ModelError(f"base {name}: {config_path} is not valid JSON ({error}); take a whole copy") from error
-    if config.get("model_type") != "bert":
-        found = config.get("model_type")
+    found = config.get("model_type") if isinstance(config, dict) else None
+    if found != "bert":
         raise ModelError(f"base {name}: a {found!r} model, not a BERT; give one whose config says model_type 'bert'")
     weights = next((folder / file for file in _WEIGHTS if (folder / file).is_file()), None)
     if weights is None:
         raise ModelError(f"base {name}: no model.safetensors in {folder}; take a whole copy of the model")
     if not any((folder / file).is_file() for file in ("tokenizer.json", "vocab.txt")):
         raise ModelError(f"base {name}: no tokenizer.json or vocab.txt in {folder}; take a whole copy of the model")
-    return Base(name, folder, runs.sha256(weights), int(config["num_hidden_layers"]), revision)
+    shape = [config.get(key) for key in ("num_hidden_layers", "max_position_embeddings")]
+    if not all(isinstance(number, int) and number > 0 for number in shape):
+        raise ModelError(
+            f"base {name}: {config_path} gives no number of layers and positions "
+            "(num_hidden_layers, max_position_embeddings); take a whole copy of the model"
+        )
+    layers, positions = shape
+    return Base(name, folder, runs.sha256(weights), layers, positions, revision)

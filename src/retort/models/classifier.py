@@ -4,14 +4,18 @@ import contextlib
 import copy
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from tokenizers import Tokenizer
 from transformers import AutoConfig, AutoTokenizer, BertForSequenceClassification, PretrainedConfig
 from transformers.utils import logging as transformers_logging
 
-from retort.errors import ModelError
+from retort.errors import ConfigError, ModelError
 from retort.models.bases import Base
+
+# What a pre-trained BERT need not bring: the head, and the pooler that bases trained without a second task lack.
+_NEW_IN_A_BASE = ("classifier.", "bert.pooler.")
 
 
 def classifier_from_base(
@@ -32,8 +36,7 @@ def classifier_from_base(
         torch.manual_seed(seed)
         # The pre-training heads of the base are not ours to keep, and the new head is missing there.
         with _quietly():
-            model = _loaded(base.folder, config)
-    require_finite(model, base.folder)
+            model = _loaded(base.folder, config, new=_NEW_IN_A_BASE)
     if shares is not None:
         with torch.no_grad():
             model.classifier.bias.copy_(torch.logit(torch.tensor(shares, dtype=torch.float32), eps=1e-3))
@@ -52,23 +55,49 @@ def load_classifier(folder: Path) -> BertForSequenceClassification:
     except (OSError, ValueError) as error:
         raise ModelError(f"{folder}: config.json cannot be read ({error}); take a whole copy") from error
     if config.model_type != "bert" or "BertForSequenceClassification" not in (config.architectures or []):
-        raise ModelError(f"{folder}: not a BERT sequence classifier (config.json says {config.architectures})")
+        raise ModelError(
+            f"{folder}: not a BERT sequence classifier (config.json says {config.architectures}); name another"
+        )
     with _quietly():
         model = _loaded(folder, config)
-    require_finite(model, folder)
     model.eval()
     return model
 
 
+def attributes_of(model: BertForSequenceClassification) -> tuple[str, ...]:
+    """What each logit rates, by the labels of the model's config, in lower case."""
+    labels = sorted((int(index), str(label)) for index, label in (model.config.id2label or {}).items())
+    return tuple(label.lower() for _, label in labels)
+
+
 def load_tokenizer(folder: Path) -> Tokenizer:
     """The folder's tokenizer without padding or truncation; special tokens in a text stay text."""
-    fast = AutoTokenizer.from_pretrained(folder, use_fast=True)
+    try:
+        fast = AutoTokenizer.from_pretrained(folder, use_fast=True)
+    except Exception as error:  # the Rust library raises bare Exceptions
+        raise ModelError(f"{folder}: the tokenizer cannot be loaded ({_reason(error)}); take a whole copy") from error
     tokenizer: Tokenizer = copy.deepcopy(fast.backend_tokenizer)
     tokenizer.no_padding()
     tokenizer.no_truncation()
     # "[SEP]" typed by a user would otherwise end the comment for the model.
     tokenizer.encode_special_tokens = True
     return tokenizer
+
+
+def require_usable(base: Base, max_length: int) -> None:
+    """Loads the base once, so that one which is unfit is refused before any training.
+
+    Raises ModelError for weights or a tokenizer that are broken or do not fit each other, ConfigError for a
+    `max_length` that the base cannot read.
+    """
+    if max_length > base.positions:
+        raise ConfigError(f"max_length = {max_length}: base {base.id} reads {base.positions} tokens at most; lower it")
+    words = classifier_from_base(base, ("any",), seed=0).config.vocab_size
+    known = load_tokenizer(base.folder).get_vocab_size()
+    if known > words:
+        raise ModelError(
+            f"base {base.id}: its tokenizer knows {known:,} pieces, its weights {words:,}; take both from one model"
+        )
 
 
 def save_classifier(
@@ -133,12 +162,33 @@ def require_finite(model: torch.nn.Module, where: object) -> None:
             raise ModelError(f"{where}: {name} holds NaN or infinity; the weights are broken, take another copy")
 
 
-def _loaded(folder: Path, config: PretrainedConfig) -> BertForSequenceClassification:
+def _loaded(folder: Path, config: PretrainedConfig, *, new: tuple[str, ...] = ()) -> BertForSequenceClassification:
+    """The weights in `folder`, all of them finite and there; only names that begin with one of `new` may be drawn."""
     try:
-        return BertForSequenceClassification.from_pretrained(folder, config=config, dtype=torch.float32)
-    except (OSError, RuntimeError, ValueError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise ModelError(f"{folder}: the model cannot be loaded ({reason}); take a whole copy of it") from error
+        loaded: Any = BertForSequenceClassification.from_pretrained(
+            folder, config=config, dtype=torch.float32, output_loading_info=True, ignore_mismatched_sizes=True
+        )
+    except Exception as error:  # safetensors raises its own kind for a broken file
+        raise ModelError(f"{folder}: the model cannot be loaded ({_reason(error)}); take a whole copy of it") from error
+    model: BertForSequenceClassification = loaded[0]
+    found: dict[str, Any] = loaded[1]
+    # transformers draws what is missing at random and says so in its log alone.
+    wrong = {
+        "config.json names {}, which the weights lack": [n for n in found["missing_keys"] if not n.startswith(new)],
+        "the weights hold {}, which config.json has no place for": [
+            name for name in found["unexpected_keys"] if "encoder.layer." in name
+        ],
+        "{} has another shape than config.json says": [name for name, *_ in found["mismatched_keys"]],
+    }
+    for complaint, names in wrong.items():
+        if names:
+            raise ModelError(f"{folder}: {complaint.format(min(names))}; take a whole copy of the model")
+    require_finite(model, folder)
+    return model
+
+
+def _reason(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 @contextlib.contextmanager

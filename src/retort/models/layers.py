@@ -86,9 +86,10 @@ def _checked(indices: tuple[int, ...], teacher_layers: int) -> tuple[int, ...]:
     missing = [index for index in indices if not 0 <= index < teacher_layers]
     if missing or not indices:
         raise ConfigError(
-            f"layers {list(indices)}: the teacher has layers 0 to {teacher_layers - 1}"
-            + (f", no {missing[0]}" if missing else "; name at least one")
+            f"layers {list(indices)}: "
+            + (f"there is no layer {missing[0]}" if missing else "none")
+            + f"; name some of the teacher's, 0 to {teacher_layers - 1}"
         )
     if len(set(indices)) < len(indices):
-        raise ConfigError(f"layers {list(indices)}: one of them is named twice")
+        raise ConfigError(f"layers {list(indices)}: one of them is named twice; name each once")
     return indices

@@ -12,6 +12,8 @@ from retort.models.bases import resolve_base
 from retort.models.classifier import classifier_from_base, load_classifier
 from retort.models.layers import student_from_teacher
 
+_WEIGHTS = "model.safetensors"
+
 
 def load_adapted(folder: Path, about: dict[str, Any]) -> torch.nn.Module:
     """The adapter in `folder` on its base; `about` is the folder's retort.json.
@@ -22,9 +24,9 @@ def load_adapted(folder: Path, about: dict[str, Any]) -> torch.nn.Module:
     base = about["base"]
     if base.get("arm"):
         source = folder.parent / base["arm"]
-        if not source.is_dir():
+        if not (source / _WEIGHTS).is_file():
             raise ModelError(f"{folder}: adapts {source}, which is missing; use {folder / 'merged'} alone instead")
-        _require_same(runs.sha256(source / "model.safetensors"), base["sha256"], source, folder)
+        _require_same(runs.sha256(source / _WEIGHTS), base["sha256"], source, folder)
         return load_adapter(student_from_teacher(load_classifier(source), base["layer_indices"]), folder)
     found = resolve_base(base["id"], base.get("revision"))
     _require_same(found.sha256, base["sha256"], found.folder, folder)

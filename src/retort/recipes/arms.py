@@ -4,7 +4,6 @@ What is judged is always what was saved: an arm's predictions come from its fold
 """
 
 import functools
-import shutil
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -18,19 +17,22 @@ from tokenizers import Tokenizer
 from transformers import BertForSequenceClassification
 
 from retort import runs, text
+from retort.attributes import ATTRIBUTES, in_order
 from retort.bench.cost import PeakMemory, size_bytes
 from retort.config import ExperimentSettings, TrainingSettings
 from retort.data.batches import Tokens, encode
-from retort.errors import RunError
+from retort.errors import ConfigError, ModelError, RunError
 from retort.inference.predictor import Classifier
 from retort.models import adapters
 from retort.models.baselines import TfidfClassifier, majority_probabilities
 from retort.models.bases import Base
 from retort.models.classifier import (
+    attributes_of,
     classifier_from_base,
     count_parameters,
     load_classifier,
     load_tokenizer,
+    require_usable,
     save_classifier,
     save_tokenizer,
     set_dropout,
@@ -104,6 +106,8 @@ class Workbench:
             }[kind](Arm(name, kind, folder))
         arm.cost.setdefault("train_seconds", time.perf_counter() - began)
         arm.cost["peak_train_memory_bytes"] = memory.bytes
+        if not runs.is_writer():
+            return arm
         self._write_about(arm)
         if kind != "majority":
             arm.scorer = Classifier.load(folder).probabilities
@@ -133,7 +137,7 @@ class Workbench:
 
     def _teacher(self, arm: Arm) -> Arm:
         if self.settings.teacher_folder is not None:
-            self.teacher = load_classifier(self.settings.teacher_folder)
+            self.teacher = load_teacher(self.settings.teacher_folder, self.settings.max_length)
             arm.cost |= {"train_seconds": None, "why": "it was given ready-made with --teacher"}
         else:
             self.teacher = self._from_base(arm)
@@ -165,18 +169,13 @@ class Workbench:
             start = self._fitted_teacher()
             indices = layer_indices(settings.layers, start.config.num_hidden_layers)
             body, source = student_from_teacher(start, indices), self.tokenizer_folder
-            base: dict[str, Any] = {
-                "arm": "teacher",
-                "sha256": runs.sha256(self.folder / "teacher" / "model.safetensors"),
-            }
-            base |= {"layer_indices": list(indices)}
+            base: dict[str, Any] = {"arm": "teacher"}
             base_name = "../teacher"
         else:
             start = self._from_base(arm)
             indices = layer_indices(settings.layers, start.config.num_hidden_layers)
             body, source = student_from_teacher(start, indices), self.base.folder
             base = {"id": self.base.id, "revision": self.base.revision, "sha256": self.base.sha256}
-            base |= {"layer_indices": list(indices)}
             base_name = self.base.hub_name
         self._make_ready(body, arm)
         model = adapters.with_adapter(body, adapter, base_name, self.settings.seed, self.scratch)
@@ -185,7 +184,7 @@ class Workbench:
         if adapter.lora_plus_ratio is not None:
             make_optimizer = functools.partial(_lora_plus, ratio=adapter.lora_plus_ratio)
         self._fit(model, arm, source, make_optimizer)
-        if not self.accelerator.is_main_process:
+        if not runs.is_writer():
             return arm
         adapters.save_adapter(model, adapter, arm.folder, self.scratch)
         save_tokenizer(source, self.settings.max_length, arm.folder)
@@ -194,7 +193,9 @@ class Workbench:
         arm.parameters["total"] = count_parameters(plain)["total"]
         save_classifier(plain, source, self.settings.max_length, arm.folder / runs.MERGED)
         arm.cost["size_bytes"] = size_bytes(arm.folder / runs.MERGED)
-        self._write_about(arm, base)
+        if settings.start == "teacher":
+            base["sha256"] = runs.sha256(self.folder / "teacher" / "model.safetensors")
+        self._write_about(arm, base | {"layer_indices": list(indices)})
         self._require_same_when_merged(arm)
         return arm
 
@@ -300,6 +301,8 @@ class Workbench:
         arm.parameters = count_parameters(model)
 
     def _save(self, model: BertForSequenceClassification, arm: Arm, tokenizer_folder: Path) -> None:
+        if not runs.is_writer():
+            return
         save_classifier(model, tokenizer_folder, self.settings.max_length, arm.folder)
         arm.cost["size_bytes"] = size_bytes(arm.folder)
 
@@ -344,20 +347,42 @@ def in_training_order(settings: ExperimentSettings) -> list[str]:
     return sorted(settings.arms, key=lambda name: first.get(settings.arm[name].kind, 2))
 
 
-def require_layers(settings: ExperimentSettings, base: Base) -> None:
-    """Raises ConfigError before any training when an arm names layers that the teacher lacks."""
-    layers = base.layers
+def require_models(settings: ExperimentSettings, base: Base) -> tuple[str, ...] | None:
+    """The attributes of a teacher that is given ready-made, None without one.
+
+    Raises ModelError or ConfigError before any training when a model is unfit, or when an arm names layers
+    that it lacks.
+    """
+    require_usable(base, settings.max_length)
+    layers, attributes = base.layers, None
     if settings.teacher_folder is not None:
-        layers = load_classifier(settings.teacher_folder).config.num_hidden_layers
+        teacher = load_teacher(settings.teacher_folder, settings.max_length)
+        layers, attributes = teacher.config.num_hidden_layers, attributes_of(teacher)
     for name in settings.arms:
         arm = settings.arm[name]
         if arm.kind in ("student", "lora"):
             layer_indices(arm.layers, base.layers if arm.start == "base" else layers)
+    return attributes
 
 
-def remove_scratch(folder: Path) -> None:
-    """The teacher's hidden states are as large as the data: they go as soon as the last student is done."""
-    shutil.rmtree(folder, ignore_errors=True)
+def load_teacher(folder: Path, max_length: int) -> BertForSequenceClassification:
+    """A classifier that is already fine-tuned, its attributes named and ordered as ours are."""
+    Classifier.load(folder)  # refuses a folder that was changed, or made for texts normalised otherwise
+    teacher = load_classifier(folder)
+    names = attributes_of(teacher)
+    if names != in_order(frozenset(names)):
+        raise ModelError(
+            f"{folder}: as a teacher it must rate some of {', '.join(ATTRIBUTES)}, in this order; "
+            f"its config.json says {', '.join(names)}"
+        )
+    if max_length > teacher.config.max_position_embeddings:
+        raise ConfigError(
+            f"max_length = {max_length}: teacher {folder} reads {teacher.config.max_position_embeddings} tokens at "
+            "most; lower it"
+        )
+    # Saved again with the run, where the names are in lower case.
+    teacher.config.id2label = dict(enumerate(names))
+    return teacher
 
 
 def _lora_plus(model: Any, settings: TrainingSettings, *, ratio: float) -> Any:

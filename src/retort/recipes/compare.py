@@ -17,9 +17,8 @@ from retort.config import ExperimentSettings
 from retort.evaluation.predictions import write_predictions
 from retort.evaluation.statistics import judge
 from retort.inference.golden import write_golden
-from retort.inference.predictor import Classifier
 from retort.models.bases import resolve_base
-from retort.recipes.arms import Arm, Workbench, in_training_order, require_layers
+from retort.recipes.arms import Arm, Workbench, in_training_order, require_models
 from retort.recipes.inputs import Inputs, read_inputs
 from retort.report.cards import model_card
 from retort.report.choice import verdict
@@ -28,7 +27,7 @@ from retort.training.engine import make_accelerator
 from retort.training.loop import Progress
 
 # Comments of the test split that the speed of every arm is measured on.
-_SPEED_COMMENTS = 128
+_SPEED_COMMENTS = 64
 
 
 class Reporter(Progress, Protocol):
@@ -46,23 +45,25 @@ def compare(
     *,
     keep_texts: bool = True,
     track: str | None = None,
-) -> dict[str, Any]:
+) -> dict[str, Any] | None:
     """Fits and judges every arm of `settings` and writes the run to `folder`; returns comparison.json.
 
     Everything that can be refused is refused before the first training step. A run that fails or is
-    interrupted leaves nothing behind.
+    interrupted leaves nothing behind. Of several processes (torchrun) the first alone judges and writes;
+    the others train along and return None.
     """
     started = runs.utc_now()
     runs.refuse_existing(folder)
     base = resolve_base(settings.base, settings.base_revision)
-    require_layers(settings, base)
+    attributes = require_models(settings, base)
     reporter.stage("comments")
-    inputs = read_inputs(settings, _attributes_of(settings.teacher_folder))
+    inputs = read_inputs(settings, attributes)
     for line in [*inputs.lines, *inputs.notes]:
         reporter.say(line)
     with runs.written_whole(folder) as partial:
         accelerator = make_accelerator(settings.precision, track, partial / "tracking")
-        _write_inputs(settings, inputs, partial, keep_texts)
+        if runs.is_writer():
+            _write_inputs(settings, inputs, partial, keep_texts)
         scratch = Path(tempfile.mkdtemp(prefix="scratch-", dir=partial))
         bench = Workbench(settings, inputs, base, accelerator, partial, scratch, reporter, folder.name)
         arms = {}
@@ -72,6 +73,8 @@ def compare(
         # The teacher's hidden states are as large as the data; no arm asks for them any more.
         shutil.rmtree(scratch)
         accelerator.end_training()
+        if not runs.is_writer():
+            return None
         arms = {name: arms[name] for name in settings.arms}
         reporter.stage("speed")
         _measure_speed(arms, inputs, settings)
@@ -83,12 +86,6 @@ def compare(
         _write_run(settings, inputs, accelerator, started, partial)
         write_report(partial)
     return comparison
-
-
-def _attributes_of(teacher_folder: Path | None) -> tuple[str, ...] | None:
-    if teacher_folder is None:
-        return None
-    return Classifier.load(teacher_folder).attributes
 
 
 def _write_inputs(settings: ExperimentSettings, inputs: Inputs, folder: Path, keep_texts: bool) -> None:

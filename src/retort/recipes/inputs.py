@@ -12,6 +12,7 @@ from retort.attributes import PRIMARY
 from retort.config import ExperimentSettings
 from retort.data.sources import Comments, read, read_file
 from retort.data.splits import Splits, labels, make_splits, usable_attributes
+from retort.text import fold
 
 Matrix = npt.NDArray[np.float32]
 
@@ -47,12 +48,13 @@ def read_inputs(settings: ExperimentSettings, attributes: tuple[str, ...] | None
     Raises DataError for what cannot be used and ConfigError for more comments than there are.
     """
     data = settings.data
-    comments = read(data, settings.seed)
     further = {
         name: read_file(path, data.columns)
         for name, path in (("validation", data.validation_file), ("test", data.test_file))
         if path is not None
     }
+    taken = [text for part in further.values() for text in part.frame["text"]]
+    comments = read(data, settings.seed, taken=taken)
     unlabelled = read_file(data.unlabelled_file, data.columns, labelled=False) if data.unlabelled_file else None
     splits = make_splits(
         comments,
@@ -62,8 +64,11 @@ def read_inputs(settings: ExperimentSettings, attributes: tuple[str, ...] | None
         validation=further.get("validation"),
         test=further.get("test"),
     )
-    asked = attributes or settings.attributes
-    usable, notes = usable_attributes(splits, asked, settings.label_threshold)
+    further_texts, dropped = _not_in(unlabelled, splits)
+    usable, left_out = usable_attributes(splits, attributes or settings.attributes, settings.label_threshold)
+    notes = [*splits.notes, *left_out]
+    if dropped:
+        notes.append(f"unlabelled: {dropped:,} comments left out, whose text stands there twice or in a split")
     parts = {
         name: _part(splits.part(name), usable, settings.label_threshold) for name in ("train", "validation", "test")
     }
@@ -74,11 +79,28 @@ def read_inputs(settings: ExperimentSettings, attributes: tuple[str, ...] | None
         train=parts["train"],
         validation=parts["validation"],
         test=parts["test"],
-        unlabelled=[] if unlabelled is None else unlabelled.frame["text"].tolist(),
+        unlabelled=further_texts,
         reports={name: source.report.as_dict() for name, source in read_from.items()},
         lines=_lines(read_from, splits, usable, settings.label_threshold),
-        notes=[*splits.notes, *notes],
+        notes=notes,
     )
+
+
+def _not_in(unlabelled: Comments | None, splits: Splits) -> tuple[list[str], int]:
+    """The unlabelled texts that stand in no split, each once, and how many others there were.
+
+    The teacher's opinion of a test comment would otherwise reach the students before the judgement.
+    """
+    if unlabelled is None:
+        return [], 0
+    seen = {fold(text) for text in splits.frame["text"]}
+    kept = []
+    for text in unlabelled.frame["text"]:
+        key = fold(text)
+        if key not in seen:
+            seen.add(key)
+            kept.append(text)
+    return kept, len(unlabelled.frame) - len(kept)
 
 
 def _part(frame: pd.DataFrame, attributes: Sequence[str], threshold: float) -> Part:
@@ -92,6 +114,9 @@ def _part(frame: pd.DataFrame, attributes: Sequence[str], threshold: float) -> P
 
 def _lines(sources: dict[str, Comments], splits: Splits, attributes: Sequence[str], threshold: float) -> list[str]:
     lines = [line for source in sources.values() for line in source.report.lines()]
+    if splits.duplicates:
+        counts = ", ".join(f"{where} {count:,}" for where, count in splits.duplicates.items())
+        lines.append(f"duplicates dropped: {counts}")
     for name, share in splits.shares(attributes, threshold).items():
         lines.append(f"{name}: {share['rows']:,} comments, {share[PRIMARY]:.1%} {PRIMARY} >= {threshold}")
     return lines

@@ -1,14 +1,18 @@
 """The Accelerate engine that a whole run trains on: device, precision, processes and trackers."""
 
+import datetime
 from pathlib import Path
 from typing import Literal
 
 import torch
-from accelerate import Accelerator
+from accelerate import Accelerator, InitProcessGroupKwargs
+from accelerate.state import AcceleratorState
 
 from retort.errors import ConfigError, ResourceError
 
 TRACKERS = ("tensorboard",)
+# How long the other processes wait while the first one saves an arm and asks it about the test split.
+_PATIENCE = datetime.timedelta(hours=6)
 
 
 def make_accelerator(
@@ -21,9 +25,16 @@ def make_accelerator(
     if track is not None and track not in TRACKERS:
         raise ConfigError(f"--track {track!r}: not known; there is {', '.join(TRACKERS)}")
     chosen = ("bf16" if bf16_is_native() else "fp32") if precision == "auto" else precision
+    # Accelerate keeps one precision per process for good: a second run (in a notebook, say) may want another.
+    AcceleratorState._reset_state()
     try:
         accelerator = Accelerator(
-            mixed_precision="bf16" if chosen == "bf16" else "no", log_with=track, project_dir=track_folder
+            mixed_precision="bf16" if chosen == "bf16" else "no",
+            # Without this torchrun's processes do not find each other on a machine that has but CPUs.
+            cpu=not torch.accelerator.is_available(),
+            log_with=track,
+            project_dir=track_folder,
+            kwargs_handlers=[InitProcessGroupKwargs(timeout=_PATIENCE)],
         )
     except (ImportError, ValueError) as error:
         raise ResourceError(f"precision {chosen}, tracker {track}: {error}; try --set precision=fp32") from error

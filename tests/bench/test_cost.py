@@ -1,0 +1,75 @@
+"""What an arm costs, measured on arms whose cost is known."""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from retort.bench.cost import PeakMemory, measure_speed, size_bytes
+
+
+def test_peak_memory_sees_what_was_held_for_a_while_within_the_block() -> None:
+    with PeakMemory() as before:
+        pass
+    with PeakMemory() as during:
+        held = np.ones(40_000_000)
+        time.sleep(0.2)
+        del held
+    with PeakMemory() as after:
+        pass
+    assert during.bytes > before.bytes + 250_000_000
+    # The kernel's own peak would still be up there.
+    assert after.bytes < during.bytes - 250_000_000
+
+
+def test_peak_memory_ends_its_watch_when_the_block_fails() -> None:
+    import threading
+
+    threads = threading.active_count()
+    with pytest.raises(ValueError, match="x"), PeakMemory():
+        raise ValueError("x")
+    assert threading.active_count() == threads
+
+
+def test_the_slower_arm_is_measured_slower_and_by_about_as_much() -> None:
+    def sleeper(seconds: float) -> object:
+        return lambda texts: time.sleep(seconds * len(texts))
+
+    found = measure_speed({"slow": sleeper(0.004), "quick": sleeper(0.001)}, ["a", "b", "c"], singles=10)  # type: ignore[dict-item]
+    assert found["slow"]["latency_ms"]["p50"] >= 4
+    assert found["quick"]["latency_ms"]["p50"] >= 1
+    assert found["slow"]["latency_ms"]["p50"] > found["quick"]["latency_ms"]["p50"]
+    assert found["slow"]["latency_ms"]["p50"] <= found["slow"]["latency_ms"]["p95"]
+    assert found["slow"]["comments_per_second"] < 250
+    assert found["quick"]["comments_per_second"] < 1000
+
+
+def test_arms_take_turns_and_warm_up_first() -> None:
+    calls: list[tuple[str, int]] = []
+
+    def caller(name: str) -> object:
+        def call(texts: Sequence[str]) -> None:
+            calls.append((name, len(texts)))
+
+        return call
+
+    measure_speed({"a": caller("a"), "b": caller("b")}, ["x", "y"], singles=4)  # type: ignore[dict-item]
+    alone = [name for name, count in calls if count == 1]
+    # Four warm-up calls each (there are only four texts to take), then one comment of each arm after the other.
+    assert alone == ["a"] * 4 + ["b"] * 4 + ["a", "b"] * 4
+    assert [name for name, count in calls if count == 2] == ["a", "b"] * 4
+
+
+def test_no_arms_cost_nothing() -> None:
+    assert measure_speed({}, ["x"], singles=3) == {}
+
+
+def test_bytes_on_disk_are_those_of_all_files_below_but_what_is_left_out(tmp_path: Path) -> None:
+    (tmp_path / "merged").mkdir()
+    (tmp_path / "a").write_bytes(b"12345")
+    (tmp_path / "merged" / "b").write_bytes(b"123")
+    assert size_bytes(tmp_path) == 8
+    assert size_bytes(tmp_path, without=("merged",)) == 5
+    assert size_bytes(tmp_path / "merged") == 3

@@ -1,0 +1,59 @@
+"""The public names, and how little it takes to import them."""
+
+import subprocess
+import sys
+import time
+
+import pytest
+
+import retort
+
+HEAVY = (
+    "torch",
+    "transformers",
+    "accelerate",
+    "peft",
+    "sklearn",
+    "pandas",
+    "pyarrow",
+    "scipy",
+    "matplotlib",
+    "datasets",
+)
+
+
+def test_the_public_names_are_these() -> None:
+    assert retort.__all__ == [
+        "ATTRIBUTES", "Classifier", "ExperimentSettings", "RetortError", "compare", "normalise", "resolve",
+    ]  # fmt: skip
+    for name in retort.__all__:
+        assert getattr(retort, name) is not None
+    assert dir(retort) == retort.__all__
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = retort.nothing
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        "import retort",
+        "from retort import Classifier, normalise, ATTRIBUTES, resolve, RetortError, ExperimentSettings",
+        "import retort.cli; import sys; sys.argv = ['retort', '--help']; retort.cli._run(['--help'], False)",
+        "import retort.cli; retort.cli._run(['compare', '--help'], False)",
+        "import retort.cli; retort.cli._run(['presets'], False)",
+        "import retort.cli; retort.cli._run(['compare', '--preset', 'nothing'], False)",
+    ],
+)
+def test_nothing_heavy_is_loaded_before_it_is_needed(program: str) -> None:
+    asked = f"{program}\nimport sys\nprint('loaded:', *[m for m in {HEAVY} if m in sys.modules])"
+    told = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True).stdout
+    assert told.splitlines()[-1] == "loaded:"
+
+
+def test_help_comes_quickly() -> None:
+    best = 9.0
+    for _ in range(3):
+        began = time.perf_counter()
+        subprocess.run([sys.executable, "-m", "retort", "--help"], capture_output=True, check=True)
+        best = min(best, time.perf_counter() - began)
+    assert best < 2.0
