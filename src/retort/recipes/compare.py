@@ -18,8 +18,9 @@ from retort.evaluation.predictions import write_predictions
 from retort.evaluation.statistics import judge
 from retort.inference.golden import write_golden
 from retort.models.bases import resolve_base
-from retort.recipes.arms import Arm, Workbench, in_training_order, require_models
+from retort.recipes.arms import Arm, Workbench
 from retort.recipes.inputs import Inputs, read_inputs
+from retort.recipes.preflight import in_training_order, require_models
 from retort.report.cards import model_card
 from retort.report.choice import verdict
 from retort.report.page import write_report
