@@ -223,3 +223,16 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_names_step_and_term(
     settings = TrainingSettings(epochs=1, batch_size=16)
     with pytest.raises(RunError, match=r"arm odd: epoch 1, step 1: the hard term is (nan|inf)"):
         fit(model, "odd", HARD, train, validation, settings, accelerator, seed=0)
+
+
+def test_an_arm_that_learns_fractions_reports_its_train_loss_against_the_labels(
+    model: BertForSequenceClassification, train: TrainingSet, accelerator: Accelerator
+) -> None:
+    """Cross-entropy against fractions is another quantity: it cannot be compared with validation loss."""
+    without_dropout(model)
+    same = ValidationSet(train.tokens, train.targets, 0.5)
+    fractions = TrainingSet(train.tokens, np.full_like(train.targets, 0.3), train.targets)
+    settings = TrainingSettings(epochs=1, learning_rate=1e-12, batch_size=7, weight_decay=0)
+    row = fit(model, "teacher", HARD, fractions, same, settings, accelerator, seed=0).history[0]
+    assert math.isclose(row["train_loss"]["hard"], row["validation_loss"], rel_tol=1e-4)
+    assert row["train_loss"]["total"] == row["train_loss"]["fractions"] != row["train_loss"]["hard"]

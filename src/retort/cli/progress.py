@@ -58,7 +58,9 @@ class TerminalReporter:
         if self._task is not None:
             self._bar.remove_task(self._task)
             self._task = None
-        terms = [f"{t} {v:.4f}" for t, v in row["train_loss"].items() if v is not None and t != "total"]
+        terms = [
+            f"{t} {v:.4f}" for t, v in row["train_loss"].items() if v is not None and t not in ("total", "fractions")
+        ]
         found = [f"{k.replace('_', ' ')} {v:.3f}" for k, v in row["validation"].items() if v is not None]
         self.say(
             f"epoch {row['epoch']}: train {', '.join(terms)} | validation loss {row['validation_loss']:.4f}, "

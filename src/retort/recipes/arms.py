@@ -253,21 +253,21 @@ class Workbench:
         training = self.settings.training_of(arm.name)
         objective = Objective(self.settings.distillation_of(arm.name))
         tokens, validation_tokens = self._tokens(tokenizer_folder)
-        targets = self._targets(training)
+        targets, labels = self._targets(training), self.inputs.train.labels
         signal = None
         if objective.uses_teacher:
             began = time.perf_counter()
             signal = TeacherSignal(self.teacher_says, self._entries(arm.name))
             arm.cost["teacher_outputs_seconds"] = time.perf_counter() - began
             unrated = np.full((len(self.inputs.unlabelled), targets.shape[1]), np.nan, np.float32)
-            targets = np.concatenate([targets, unrated])
+            targets, labels = np.concatenate([targets, unrated]), np.concatenate([labels, unrated])
         else:
             tokens = tokens.of(range(len(targets)))
         fitted: Fitted = fit(
             model,
             arm.name,
             objective,
-            TrainingSet(tokens, targets),
+            TrainingSet(tokens, targets, labels if training.targets == "fractions" else None),
             ValidationSet(validation_tokens, self.inputs.validation.labels, self.settings.decision_threshold),
             training,
             self.accelerator,

@@ -26,19 +26,26 @@ from retort.evaluation.metrics import measure
 from retort.models.classifier import attention_for_training
 from retort.models.forward import logits, sigmoid
 from retort.training.checkpoints import KeptEpoch
-from retort.training.objectives import TERMS, Batch, Objective
+from retort.training.objectives import TERMS, Batch, Objective, hard_target_loss
 from retort.training.teacher_outputs import TeacherOutputs
 
+# Measured beside the terms, and no part of the loss: cross-entropy against labels where targets are fractions.
+_LABELS = "labels"
 EPOCH_METRICS = ("accuracy", "f1", "average_precision", "roc_auc")
 OptimizerFactory = Callable[[torch.nn.Module, TrainingSettings], torch.optim.Optimizer]
 
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """The comments to learn from. targets: (n, n_attributes), NaN where unrated or unlabelled."""
+    """The comments to learn from. targets: (n, n_attributes), NaN where unrated or unlabelled.
+
+    labels: of the same shape, given when the targets are not the 0/1 labels: the train loss is then also
+    measured against them, because that is the quantity that validation loss is.
+    """
 
     tokens: Tokens
     targets: npt.NDArray[np.float32]
+    labels: npt.NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True)
@@ -113,7 +120,7 @@ def fit(
     history = []
     for epoch in range(1, settings.epochs + 1):
         epoch_began = time.perf_counter()
-        sums, counts = dict.fromkeys(TERMS, 0.0), dict.fromkeys(TERMS, 0)
+        sums, counts = dict.fromkeys((*TERMS, _LABELS), 0.0), dict.fromkeys((*TERMS, _LABELS), 0)
         prepared.train()
         batches = training_batches(train.tokens.lengths, settings.batch_size, seed, epoch)
         with attention_for_training(model, accelerator.device):
@@ -130,7 +137,7 @@ def fit(
                     sums[term] += value
                     counts[term] += step_counts[term]
                 if progress and accelerator.is_main_process:
-                    loss = sum(objective.weight(t) * v / max(1, step_counts[t]) for t, v in step_sums.items())
+                    loss = sum(objective.weight(t) * step_sums.get(t, 0.0) / max(1, step_counts[t]) for t in TERMS)
                     progress.step(arm, epoch, settings.epochs, step, steps, loss)
         row = _epoch_row(epoch, objective, sums, counts, prepared, validation)
         row["seconds"] = round(time.perf_counter() - epoch_began, 3)
@@ -157,7 +164,7 @@ def _gradient(
 ) -> tuple[dict[str, float], dict[str, int]]:
     """Adds one batch's gradient, computed in `parts` and on every process; returns sums and counts by term."""
     labelled = int((~np.isnan(train.targets[rows])).any(axis=1).sum())
-    counts = dict.fromkeys(TERMS, len(rows)) | {"hard": labelled}
+    counts = dict.fromkeys(TERMS, len(rows)) | {"hard": labelled, _LABELS: labelled}
     processes = accelerator.num_processes
     mine = rows[accelerator.process_index :: processes]
     pieces = [piece for piece in np.array_split(mine, parts) if len(piece)]
@@ -178,6 +185,9 @@ def _gradient(
             # Processes' gradients are averaged, ours are to be summed.
             loss = sum(objective.weight(t) * s / max(1, counts[t]) for t, s in terms.items()) * processes
             accelerator.backward(loss * 0.0 if idle else loss)
+        if train.labels is not None and "hard" in terms:
+            labels = torch.from_numpy(train.labels[piece]).to(accelerator.device)
+            terms[_LABELS] = hard_target_loss(output.logits.detach().float(), labels)
         for term, value in terms.items():
             sums[term] = sums.get(term, 0.0) + (0.0 if idle else float(value.detach()))
     if processes > 1:
@@ -226,6 +236,8 @@ def _epoch_row(
 ) -> dict[str, Any]:
     means = {term: sums[term] / counts[term] if counts[term] else None for term in TERMS}
     weighted = [objective.weight(term) * mean for term, mean in means.items() if mean is not None]
+    if counts[_LABELS]:
+        means = {**means, "hard": sums[_LABELS] / counts[_LABELS], "fractions": means["hard"]}
     said = logits(model, validation.tokens)
     primary = validation.labels[:, 0]
     rated = ~np.isnan(primary)
