@@ -125,7 +125,10 @@ def _why_this_one(facts: Facts, arm: str, best: str) -> str:
     if facts.cost(arm, "size_bytes") is not None:
         text += f", and it needs {formats.size(facts.cost(arm, 'size_bytes'))} on disk"
     if arm == best:
-        return f"{text}. Its average precision is also the highest; whether that is more than luck, the paired differences say.{_faster_but_worse(facts, arm)}"
+        text += (
+            ". Its average precision is also the highest; whether that is more than luck, the paired differences say"
+        )
+        return f"{text}.{_faster_but_worse(facts, arm)}"
     row = facts.pair(best, arm, "average_precision") or {}
     known = {
         "tie": f"and the difference is surely smaller than the tie margin ({span(row)})",
