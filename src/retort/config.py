@@ -6,7 +6,7 @@
 
 import difflib
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
@@ -283,9 +283,9 @@ def builtin_arms() -> dict[str, Any]:
     return tomllib.loads(preset_text("arms"))
 
 
-def nearest(name: str, known: object) -> str:
+def nearest(name: str, known: Iterable[str]) -> str:
     """`"; did you mean 'x'?"` for the known name most like the given one, or nothing."""
-    found = difflib.get_close_matches(str(name), [str(k) for k in known], n=1)  # type: ignore[attr-defined]
+    found = difflib.get_close_matches(name, list(known), n=1)
     return f" (did you mean {found[0]!r}?)" if found else ""
 
 

@@ -8,6 +8,9 @@ from retort.evaluation.intervals import FEW
 from retort.report import formats
 from retort.report.tables import BASELINES, Comparison
 
+# Latencies nearer than this are one speed: odd and even do the same work, and noise must not choose.
+_SAME_SPEED = 1.1
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -88,7 +91,8 @@ def verdict(comparison: Comparison) -> str:
 
 def choose(comparison: Comparison) -> Choice:
     """The fastest model that is shown to rank better than the majority baseline and not shown to be worse
-    than the best one. Baselines may win: the cheapest thing that does the job is the answer."""
+    than the best one; of those that are as fast but for noise, the one that ranks best. Baselines may win:
+    the cheapest thing that does the job is the answer."""
     facts = Facts(comparison)
     majority = next(iter(facts.of_kind("majority")), None)
     candidates = [arm for arm in facts.arms if arm != majority and facts.value(arm, "average_precision") is not None]
@@ -104,7 +108,9 @@ def choose(comparison: Comparison) -> Choice:
     timed = [arm for arm in rivals if facts.latency(arm) is not None]
     if not timed:
         return Choice(best, f"Best by average precision: {best}.", f"{_quality(facts, best)}. No latency was measured.")
-    arm = min(timed, key=lambda name: facts.latency(name) or 0)
+    fastest = min(facts.latency(arm) or 0 for arm in timed)
+    level = [arm for arm in timed if (facts.latency(arm) or 0) <= fastest * _SAME_SPEED]
+    arm = max(level, key=lambda name: facts.value(name, "average_precision") or 0)
     return Choice(arm, f"On a CPU, ship {arm}.", _why_this_one(facts, arm, best))
 
 
