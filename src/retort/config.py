@@ -94,6 +94,9 @@ class TrainingSettings(Settings):
     dropout: Annotated[float, Field(ge=0, lt=1)] | None = Field(
         None, description="of hidden states and attention; empty keeps the base's own"
     )
+    average_decay: Annotated[float, Field(ge=0, lt=1)] = Field(
+        0.0, description="judge and keep a moving average of the weights; 0.99 looks back over 100 steps, 0 is none"
+    )
     freeze_word_embeddings: bool = Field(
         False, description="leave them as the base has them: less to learn, and half of MiniLM is they"
     )
@@ -166,6 +169,29 @@ class EvaluationSettings(Settings):
         0.01, description="a difference surely smaller than this is called a tie"
     )
     latency_comments: Positive = Field(100, description="single comments timed, one after the other")
+
+
+class ServeSettings(Settings):
+    """What `retort serve` accepts, how much of it at once, and for how long it may take."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, lt=65536)] = Field(8000, description="0 takes any that is free")
+    default_arm: str = Field("odd", description="who answers in a run folder when a request names no arm")
+    body_bytes: Positive = 256 * 1024
+    texts: Positive = Field(32, description="comments in one request")
+    characters: Positive = Field(20_000, description="of one comment")
+    upload_bytes: Positive = 5_000_000
+    upload_rows: Positive = 10_000
+    threads: Positive = Field(24, description="requests handled at the same time")
+    workers: Positive = Field(1, description="comments scored at the same time, each with all cores")
+    queue: Positive = Field(16, description="requests that may wait for a worker; further ones are refused with 429")
+    deadline_seconds: Annotated[float, Field(gt=0)] = Field(10.0, description="then a waiting request is given up")
+    requests_per_minute: Positive | None = Field(None, description="of one address; empty for no limit")
+    connections: Positive = Field(1000, description="open at the same time")
+    idle_seconds: Positive = Field(10, description="then a connection without a whole request is closed")
+    drain_seconds: Annotated[float, Field(gt=0)] = Field(30.0, description="to finish what was accepted on SIGTERM")
+    feedback_file: Path | None = Field(None, description="SQLite file for scores that clients suggest; empty keeps none")
+    keys: tuple[str, ...] = Field((), description="API keys of which /v1alpha1 wants one; without any, all are welcome")
 
 
 class ExperimentSettings(Settings):
@@ -264,6 +290,14 @@ def resolve(
         tables = _merged(tables, _parse_assignment(assignment))
     tables["preset"] = name
     return _validated(ExperimentSettings, tables, str(file) if file else f"preset {name}")
+
+
+def resolve_serving(overrides: Mapping[str, Any], assignments: Sequence[str] = ()) -> ServeSettings:
+    """How a server is run: the defaults, the flags of the command line over them, then `key=value` texts."""
+    tables = dict(overrides)
+    for assignment in assignments:
+        tables = _merged(tables, _parse_assignment(assignment))
+    return _validated(ServeSettings, tables, "serve")
 
 
 def read_preset(name: str) -> dict[str, Any]:

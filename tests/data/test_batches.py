@@ -76,7 +76,7 @@ def test_comments_of_like_length_stand_together() -> None:
 
 
 @pytest.mark.parametrize(
-    ("length", "fixed"), [(1, 16), (16, 16), (17, 32), (65, 96), (128, 128), (129, 256), (300, 384)]
+    ("length", "fixed"), [(1, 16), (16, 16), (17, 24), (65, 80), (128, 128), (129, 160), (256, 256), (300, 320)]
 )
 def test_lengths_are_padded_to_a_few_fixed_ones(length: int, fixed: int) -> None:
     assert padded_length(length) == fixed

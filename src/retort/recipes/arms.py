@@ -233,7 +233,8 @@ class Workbench:
         teacher = self._fitted_teacher().to(self.accelerator.device)
         entries = [e for name in self.settings.arms for e in self._entries(name)]
         cache = self.scratch / f"teacher-hidden-{self.accelerator.process_index}.npy"
-        return teacher_outputs(teacher, self._tokens(self.tokenizer_folder)[0], entries, cache)
+        tokens, _ = self._tokens(self.tokenizer_folder)
+        return teacher_outputs(teacher, tokens, entries, cache, self.accelerator.autocast)
 
     def _entries(self, name: str) -> tuple[int, ...]:
         """The entries of the teacher's hidden states that an arm's layers are matched with."""

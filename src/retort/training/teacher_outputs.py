@@ -1,9 +1,12 @@
 """What the frozen teacher says of every training comment, computed once and kept for all students."""
 
+import contextlib
 import shutil
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -46,17 +49,22 @@ class TeacherOutputs:
 
 
 def teacher_outputs(
-    teacher: BertForSequenceClassification, tokens: Tokens, entries: Sequence[int], cache: Path
+    teacher: BertForSequenceClassification,
+    tokens: Tokens,
+    entries: Sequence[int],
+    cache: Path,
+    autocast: Callable[[], AbstractContextManager[Any]] = contextlib.nullcontext,
 ) -> TeacherOutputs:
     """Runs the frozen teacher over `tokens` once. `entries` index its `hidden_states` (0: embeddings).
 
-    The hidden states go to the file `cache`; without entries only logits are computed.
+    The hidden states go to the file `cache`; without entries only logits are computed. `autocast` sets the
+    precision that the teacher computes in, as `Accelerator.autocast` does; without it fp32.
     """
     entries = tuple(sorted(set(entries)))
 
     def live(input_ids: Tensor, mask: Tensor) -> tuple[Tensor, ...]:
         # no_grad, not inference_mode: the student's loss saves these for its backward pass.
-        with torch.no_grad():
+        with torch.no_grad(), autocast():
             states: tuple[Tensor, ...] = teacher(
                 input_ids=input_ids, attention_mask=mask, output_hidden_states=True
             ).hidden_states
@@ -65,14 +73,16 @@ def teacher_outputs(
     width = teacher.config.hidden_size
     bytes_needed = len(tokens.ids) * len(entries) * width * np.dtype(np.float16).itemsize
     if not entries or bytes_needed > _SHARE_OF_DISK * shutil.disk_usage(cache.parent).free:
-        return TeacherOutputs(tokens, logits(teacher, tokens), entries, None, live)
+        with autocast():
+            return TeacherOutputs(tokens, logits(teacher, tokens), entries, None, live)
     hidden = np.lib.format.open_memmap(cache, "w+", np.float16, (len(tokens.ids), len(entries), width))
     said = np.empty((len(tokens), teacher.classifier.out_features), np.float32)
-    for rows, output in batch_outputs(teacher, tokens, BATCH_SIZE, hidden_states=True):
-        said[rows] = output.logits.float().cpu().numpy()
-        states = torch.stack([output.hidden_states[entry] for entry in entries], dim=2)
-        for line, row in enumerate(rows):
-            begin, end = tokens.starts[row], tokens.starts[row + 1]
-            hidden[begin:end] = states[line, : end - begin].to(torch.float16).cpu().numpy()
+    with autocast():
+        for rows, output in batch_outputs(teacher, tokens, BATCH_SIZE, hidden_states=True):
+            said[rows] = output.logits.float().cpu().numpy()
+            states = torch.stack([output.hidden_states[entry] for entry in entries], dim=2).to(torch.float16)
+            for line, row in enumerate(rows):
+                begin, end = tokens.starts[row], tokens.starts[row + 1]
+                hidden[begin:end] = states[line, : end - begin].cpu().numpy()
     hidden.flush()
     return TeacherOutputs(tokens, said, entries, hidden, live)
