@@ -13,6 +13,17 @@ ATTRIBUTES = (
     "sexual_explicit",
 )
 
+# What the Perspective API calls each of them, in requests and answers.
+PERSPECTIVE_NAMES = {
+    PRIMARY: "TOXICITY",
+    "severe_toxicity": "SEVERE_TOXICITY",
+    "obscene": "PROFANITY",
+    "threat": "THREAT",
+    "insult": "INSULT",
+    "identity_attack": "IDENTITY_ATTACK",
+    "sexual_explicit": "SEXUALLY_EXPLICIT",
+}
+
 # Column names and order of the Kaggle "Unintended Bias in Toxicity Classification" file.
 IDENTITIES = (
     "male",

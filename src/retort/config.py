@@ -41,6 +41,10 @@ class Settings(BaseModel):
 S = TypeVar("S", bound=Settings)
 
 
+# What a file's column of comments may be called when nobody names it.
+TEXT_HEADERS = ("text", "comment_text")
+
+
 class ColumnNames(Settings):
     """Which column of a data file holds what; empty means: found by its known headers."""
 
@@ -93,9 +97,6 @@ class TrainingSettings(Settings):
     max_gradient_norm: Annotated[float, Field(gt=0)] = 1.0
     dropout: Annotated[float, Field(ge=0, lt=1)] | None = Field(
         None, description="of hidden states and attention; empty keeps the base's own"
-    )
-    average_decay: Annotated[float, Field(ge=0, lt=1)] = Field(
-        0.0, description="judge and keep a moving average of the weights; 0.99 looks back over 100 steps, 0 is none"
     )
     freeze_word_embeddings: bool = Field(
         False, description="leave them as the base has them: less to learn, and half of MiniLM is they"
@@ -189,9 +190,16 @@ class ServeSettings(Settings):
     requests_per_minute: Positive | None = Field(None, description="of one address; empty for no limit")
     connections: Positive = Field(1000, description="open at the same time")
     idle_seconds: Positive = Field(10, description="then a connection without a whole request is closed")
+    upload_seconds: Annotated[float, Field(gt=0)] = Field(300.0, description="to score an uploaded file")
     drain_seconds: Annotated[float, Field(gt=0)] = Field(30.0, description="to finish what was accepted on SIGTERM")
-    feedback_file: Path | None = Field(None, description="SQLite file for scores that clients suggest; empty keeps none")
-    keys: tuple[str, ...] = Field((), description="API keys of which /v1alpha1 wants one; without any, all are welcome")
+    feedback_file: Path | None = Field(
+        None, description="SQLite file for scores that clients suggest; empty keeps none"
+    )
+    keys: tuple[str, ...] = Field((), description="keys of which /v1alpha1 wants one; without any, all are welcome")
+    calibrated: bool = Field(False, description="/v1alpha1 answers on the scale that `retort calibrate` was given")
+    public_url: Annotated[str, Field(pattern=r"^https?://[^/?#\s]+(/[^?#\s]*)?$")] | None = Field(
+        None, description="what clients call the server, where a proxy stands before it; for the discovery document"
+    )
 
 
 class ExperimentSettings(Settings):

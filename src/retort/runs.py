@@ -39,12 +39,19 @@ PREDICTIONS = "predictions.parquet"
 METRICS = "metrics.json"
 MANIFEST = "manifest.json"
 GOLDEN = "golden.json"
+CALIBRATION = "calibration.json"
 MERGED = "merged"
+CONFIG = "config.json"
+TOKENIZER = "tokenizer.json"
+
+# What `retort export` makes of it, by default in a folder of this name below it.
+ONNX = "onnx"
+ONNX_MODEL = "model.onnx"
 
 SPLIT_NAMES = ("train", "validation", "test")
 
 _PACKAGES = (
-    "accelerate", "numpy", "pandas", "peft", "pyarrow", "safetensors",
+    "accelerate", "numpy", "onnx", "onnxruntime", "pandas", "peft", "pyarrow", "safetensors",
     "scikit-learn", "scipy", "tokenizers", "torch", "transformers",
 )  # fmt: skip
 
@@ -131,7 +138,10 @@ def write_manifest(folder: Path) -> None:
 
 def check_manifest(folder: Path) -> None:
     """Raises ModelError, naming the first file that is missing or not as the manifest says."""
-    for name, digest in read_json(folder / MANIFEST, "a model folder has one").items():
+    manifest = read_json(folder / MANIFEST, "a model folder has one")
+    if not isinstance(manifest, dict):
+        raise ModelError(f"{folder / MANIFEST}: not a list of files and digests; take a whole copy of the model folder")
+    for name, digest in manifest.items():
         path = folder / name
         if not path.is_file():
             raise ModelError(f"{path}: named by {MANIFEST} but missing; take a whole copy of the model folder")

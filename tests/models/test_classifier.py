@@ -23,7 +23,8 @@ from retort.models.classifier import (
     save_classifier,
     set_dropout,
 )
-from retort.models.forward import logits, sigmoid
+from retort.models.forward import logits
+from retort.models.probability import sigmoid
 from tests.conftest import tiny_rows
 
 ATTRIBUTES = ("toxicity", "insult")

@@ -11,7 +11,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from retort.cli import compare, data, evaluate, predict, presets
+from retort.cli import calibrate, compare, data, evaluate, export, predict, presets, serve
 from retort.errors import INTERRUPTED, ResourceError, RetortError, RunError
 
 _TERMINATED = 143
@@ -33,6 +33,9 @@ app.command()(predict.predict)
 app.command()(evaluate.evaluate)
 app.command()(presets.presets)
 app.command()(data.data)
+app.command()(export.export)
+app.command()(serve.serve)
+app.command()(calibrate.calibrate)
 
 
 class _Terminated(BaseException):

@@ -29,12 +29,15 @@ def predict(
     from retort.inference.predictor import VERDICTS, Classifier
 
     classifier = Classifier.load(model)
-    for answer, comment in zip(classifier.predict(comments), comments, strict=True):
+    primary = classifier.attributes[0]
+    for index, (answer, comment) in enumerate(zip(classifier.read(comments), comments, strict=True)):
+        for warning in answer.warnings:
+            typer.echo(f"warning: text {index}: {warning}", err=True)
         if as_json:
-            typer.echo(json.dumps(answer))
-            continue
-        primary = answer["probabilities"][classifier.attributes[0]]
-        typer.echo(f"{VERDICTS[answer['verdict']]:<9}  {primary:.3f}  {' '.join(comment.split())}")
+            typer.echo(json.dumps(answer.as_json(index)))
+        else:
+            probability = answer.probabilities[primary]
+            typer.echo(f"{VERDICTS[answer.verdict]:<9}  {probability:.3f}  {' '.join(comment.split())}")
 
 
 def _lines_of_stdin() -> list[str]:

@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 
 from retort.attributes import ATTRIBUTES, IDENTITIES, PRIMARY
-from retort.config import ColumnNames
+from retort.config import TEXT_HEADERS, ColumnNames
 from retort.errors import DataError
 from retort.text import is_blank
 
@@ -29,13 +29,14 @@ NOT_A_NUMBER = "label that is not a number"
 OUT_OF_RANGE = "label outside 0 to 1"
 DUPLICATE = "duplicate text"
 
-_KNOWN_TEXT = ("text", "comment_text")
 _KNOWN_ID = ("id",)
-# `target` is Kaggle's name of 2019; the last ones are those of the Jigsaw challenge of 2018.
+# `target` is Kaggle's name of 2019; the last ones are those of the Jigsaw challenge of 2018, or Perspective's.
 _KNOWN_ATTRIBUTES = {name: (name,) for name in ATTRIBUTES} | {
     PRIMARY: (PRIMARY, "target", "toxic"),
     "severe_toxicity": ("severe_toxicity", "severe_toxic"),
     "identity_attack": ("identity_attack", "identity_hate"),
+    "obscene": ("obscene", "profanity"),
+    "sexual_explicit": ("sexual_explicit", "sexually_explicit"),
 }
 _SPLITS = {"train": "train", "val": "validation", "valid": "validation", "validation": "validation"} | {
     "dev": "validation",
@@ -138,7 +139,7 @@ def find_columns(found: Sequence[str], names: ColumnNames, where: str, *, labell
             raise DataError(f"{where}: no column {looked_for}; found {_listed(found)}. Name it with {flag}.")
         return name
 
-    text = required(names.text, _KNOWN_TEXT, "--text-column")
+    text = required(names.text, TEXT_HEADERS, "--text-column")
     identifier = required(names.id, _KNOWN_ID, "--id-column") if names.id else column(None, _KNOWN_ID)
     attributes: dict[str, str] = {}
     identities: dict[str, str] = {}

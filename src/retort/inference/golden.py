@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from retort import runs
+from retort.errors import ModelError
+from retort.inference.predictor import Classifier
 
 TEXTS = (
     "Thank you for explaining the new bus timetable so clearly.",
@@ -26,17 +28,22 @@ TEXTS = (
     "The report says 14 of the 52 bridges need repair before 2030; the county has money for nine.",
 )
 FP32_TOLERANCE = 1e-4
+# What dynamic int8 says depends on the processor: not every one multiplies alike.
+INT8_TOLERANCE = 0.1
 
 
 def write_golden(
-    folder: Path, attributes: Sequence[str], scorer: Callable[[Sequence[str]], npt.NDArray[np.float64]]
+    folder: Path,
+    attributes: Sequence[str],
+    scorer: Callable[[Sequence[str]], npt.NDArray[np.float64]],
+    tolerance: float = FP32_TOLERANCE,
 ) -> None:
     """Writes golden.json: the texts, and for each one probability per attribute."""
     scores = scorer(TEXTS)
     runs.write_json(
         folder / runs.GOLDEN,
         {
-            "tolerance": FP32_TOLERANCE,
+            "tolerance": tolerance,
             "attributes": list(attributes),
             "texts": [
                 {"text": text, "probabilities": [float(value) for value in row]}
@@ -44,3 +51,28 @@ def write_golden(
             ],
         },
     )
+
+
+def check_golden(classifier: Classifier, folder: Path) -> None:
+    """Scores the texts of the folder's golden.json again.
+
+    Raises ModelError when `classifier` says something else of one of them than it did when it was made, or
+    when there is no golden.json.
+    """
+    path = folder / runs.GOLDEN
+    golden = runs.read_json(path, "an arm's folder has one")
+    try:
+        tolerance, attributes = float(golden["tolerance"]), tuple(golden["attributes"])
+        texts = [str(row["text"]) for row in golden["texts"]]
+        expected = np.asarray([row["probabilities"] for row in golden["texts"]], np.float64)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ModelError(f"{path}: not as retort writes it ({error!r}); take a whole copy of the model") from error
+    if attributes != classifier.attributes or expected.shape != (len(texts), len(attributes)) or not texts:
+        raise ModelError(f"{path}: made by a model with other attributes; take a whole copy of the model")
+    worst = float(np.abs(classifier.probabilities(texts) - expected).max())
+    # Written so that NaN is refused too.
+    if not worst <= tolerance:
+        raise ModelError(
+            f"{folder}: says of its golden texts something else than when it was made (by up to {worst:.2g}, at most "
+            f"{tolerance:g}); export it again on this machine, or take a whole copy"
+        )

@@ -76,6 +76,12 @@ class TfidfClassifier:
         result: Matrix = features @ self._coefficients.T + self._intercepts
         return result
 
+    def count_words(self, text: str) -> tuple[int, int]:
+        """How many words a text has once normalised, and how many of those the model does not know."""
+        normal = self._vectorizer.build_preprocessor()(normalised_text(text))
+        words = self._vectorizer.build_tokenizer()(normal)
+        return len(words), sum(word not in self._vectorizer.vocabulary_ for word in words)
+
     @property
     def parameters(self) -> int:
         """Coefficients and intercepts."""

@@ -37,10 +37,3 @@ def batch_outputs(
                 yield rows, model(input_ids=input_ids, attention_mask=mask, output_hidden_states=hidden_states)
     finally:
         model.train(before)
-
-
-def sigmoid(values: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.float64]:
-    """Probabilities of logits, in float64 and without overflow."""
-    wide = values.astype(np.float64)
-    result: npt.NDArray[np.float64] = np.exp(-np.logaddexp(0, -wide))
-    return result

@@ -26,7 +26,6 @@ from retort.evaluation.metrics import measure
 from retort.models.classifier import attention_for_training
 from retort.models.forward import logits
 from retort.models.probability import sigmoid
-from retort.training.averaging import WeightAverage
 from retort.training.checkpoints import KeptEpoch
 from retort.training.objectives import TERMS, Batch, Objective, hard_target_loss
 from retort.training.teacher_outputs import TeacherOutputs
@@ -119,7 +118,6 @@ def fit(
     total = steps * settings.epochs
     schedule = get_linear_schedule_with_warmup(optimizer.optimizer, round(settings.warmup * total), total)
     kept = KeptEpoch(settings.keep)
-    average = WeightAverage(model, settings.average_decay)
     history = []
     for epoch in range(1, settings.epochs + 1):
         epoch_began = time.perf_counter()
@@ -134,7 +132,6 @@ def fit(
                 _require_finite(step_sums, arm, epoch, step)
                 accelerator.clip_grad_norm_(prepared.parameters(), settings.max_gradient_norm)
                 optimizer.step()
-                average.update()
                 schedule.step()
                 optimizer.zero_grad(set_to_none=True)
                 for term, value in step_sums.items():
@@ -143,11 +140,10 @@ def fit(
                 if progress and accelerator.is_main_process:
                     loss = sum(objective.weight(t) * step_sums.get(t, 0.0) / max(1, step_counts[t]) for t in TERMS)
                     progress.step(arm, epoch, settings.epochs, step, steps, loss)
-        with average.in_place():
-            row = _epoch_row(epoch, objective, sums, counts, prepared, validation)
-            kept.offer(model, epoch, row["validation"]["average_precision"], row["validation_loss"])
+        row = _epoch_row(epoch, objective, sums, counts, prepared, validation)
         row["seconds"] = round(time.perf_counter() - epoch_began, 3)
         history.append(row)
+        kept.offer(model, epoch, row["validation"]["average_precision"], row["validation_loss"])
         _track(accelerator, arm, row)
         if progress and accelerator.is_main_process:
             progress.epoch(row)

@@ -1,0 +1,149 @@
+// What the page does better with JavaScript: the threshold moves the verdict at once. Nothing is asked or sent.
+"use strict";
+
+const WORDS = { toxic: "Toxic", "non-toxic": "Non-Toxic", unsure: "Unsure" };
+
+/** As the server writes a probability: enough decimals to show its side of the threshold. */
+function apart(value, threshold) {
+  for (let decimals = 2; decimals < 7; decimals += 1) {
+    const text = value.toFixed(decimals);
+    if (Number(text) >= threshold === value >= threshold) {
+      if (decimals > 2) return text;
+      if (value > 0 && value < 0.005) return "< 0.01";
+      return value >= 0.995 && value < 1 ? "> 0.99" : text;
+    }
+  }
+  return value.toFixed(6);
+}
+
+/** In a sentence: `over 0.99`. */
+function spoken(number) {
+  return number.replace("<", "under").replace(">", "over");
+}
+
+/** `0.50`, `0.4837`. */
+function exact(threshold) {
+  const [whole, decimals] = threshold.toFixed(4).split(".");
+  return `${whole}.${decimals.replace(/0+$/, "").padEnd(2, "0")}`;
+}
+
+function verdictOf(element, threshold) {
+  if ("unsure" in element.dataset) return "unsure";
+  return Number(element.dataset.probability) >= threshold ? "toxic" : "non-toxic";
+}
+
+function moveMark(scope, threshold) {
+  const mark = scope.querySelector("[data-mark]");
+  if (!mark) return;
+  for (const end of ["x1", "x2"]) mark.setAttribute(end, `${100 * threshold}%`);
+}
+
+function judgeSection(section, threshold) {
+  const verdict = verdictOf(section, threshold);
+  const probability = Number(section.dataset.probability);
+  const changed = section.dataset.verdict !== verdict;
+  section.dataset.verdict = verdict;
+  section.querySelector("[data-word]").textContent = WORDS[verdict];
+  moveMark(section, threshold);
+  if (verdict === "unsure") return;
+  const written = spoken(apart(probability, threshold));
+  const side = verdict === "toxic" ? "at or above" : "below";
+  document.getElementById("probability").textContent = written;
+  document.getElementById("side").textContent = side;
+  document.getElementById("against").textContent = exact(threshold);
+  document.title = `${WORDS[verdict]} – Retort`;
+  // Only a change is read out: the slider itself already says every step.
+  if (changed) document.getElementById("live").textContent = `${WORDS[verdict]}: ${written} is ${side} ${exact(threshold)}.`;
+}
+
+function judgeRow(row, threshold) {
+  const verdict = verdictOf(row, threshold);
+  const pill = row.querySelector(".pill");
+  pill.dataset.verdict = verdict;
+  pill.querySelector("[data-word]").textContent = WORDS[verdict];
+  row.querySelector(".wide").dataset.verdict = verdict;
+  row.cells[2].textContent = apart(Number(row.dataset.probability), threshold);
+  row.querySelector("[data-against]").textContent = exact(threshold);
+  moveMark(row, threshold);
+}
+
+function judgeBar(row, threshold) {
+  const over = Number(row.dataset.probability) >= threshold;
+  row.classList.toggle("over", over);
+  row.querySelector("[data-over]").textContent = over ? ", reached" : "";
+  row.querySelector("[data-against]").textContent = exact(threshold);
+  moveMark(row, threshold);
+}
+
+function followSlider() {
+  const slider = document.getElementById("threshold");
+  const section = document.getElementById("verdict");
+  const shown = document.getElementById("threshold-value");
+  const rows = [...document.querySelectorAll(".arms tr[data-probability]")];
+  const bar = document.querySelector("[data-primary-row]");
+  const own = Number(slider.dataset.own);
+  // The slider has two decimals; where it stands for the model's own threshold, that one counts.
+  const start = slider.value;
+  const atOwn = Number(start) === Number(own.toFixed(2));
+  slider.addEventListener("input", () => {
+    const back = slider.value === start;
+    const threshold = Number(slider.value) === Number(own.toFixed(2)) ? own : Number(slider.value);
+    shown.textContent = exact(threshold);
+    if (!section) return;
+    judgeSection(section, threshold);
+    judgeBar(bar, threshold);
+    // Back at the start, every model has its own threshold again, as the server judged them.
+    for (const row of rows) judgeRow(row, back && atOwn ? Number(row.dataset.threshold) : threshold);
+  });
+  const again = document.getElementById("again");
+  if (again) again.hidden = true;
+}
+
+function countCharacters() {
+  const text = document.getElementById("text");
+  const count = document.getElementById("count");
+  const most = Number(text.dataset.most);
+  const show = () => {
+    const characters = [...text.value].length;
+    count.textContent = characters > most / 2 ? `${characters.toLocaleString("en")} so far.` : "";
+    count.classList.toggle("over", characters > most);
+  };
+  text.addEventListener("input", show);
+  text.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
+      event.preventDefault();
+      text.form.requestSubmit(text.form.querySelector(".primary"));
+    }
+  });
+  show();
+}
+
+/** A long comment scrolls in its box: to the first word that is marked. */
+function showFirstMark() {
+  const mark = document.querySelector(".comment mark");
+  if (!mark) return;
+  const box = mark.parentElement;
+  box.scrollTop += mark.getBoundingClientRect().top - box.getBoundingClientRect().top - box.clientHeight / 3;
+}
+
+function showWaiting() {
+  const form = document.getElementById("judge");
+  const button = form.querySelector(".primary");
+  form.addEventListener("submit", (event) => {
+    if (event.submitter !== button) return;
+    form.setAttribute("aria-busy", "true");
+    button.textContent = "Reading …";
+  });
+  // Coming back by the browser's own button, the page is as it was left.
+  window.addEventListener("pageshow", () => {
+    form.removeAttribute("aria-busy");
+    button.textContent = "Judge";
+  });
+}
+
+if (document.getElementById("judge")) {
+  followSlider();
+  countCharacters();
+  showFirstMark();
+  showWaiting();
+}
