@@ -59,7 +59,8 @@ def main() -> int:
 
             calls = (lambda text: bare.read([text]), over_http)
             in_turns(calls, texts[:_WARM_UP], 0.0, randomness)
-            model_seconds, http_seconds = in_turns(calls, texts, given.pause / 1000, randomness)
+            with serving.Bystanders(server) as others:
+                model_seconds, http_seconds = in_turns(calls, texts, given.pause / 1000, randomness)
 
     model_p50, http_p50 = (serving.percentile(one, 0.5) for one in (model_seconds, http_seconds))
     added = serving.middle([a - b for a, b in zip(http_seconds, model_seconds, strict=True)])
@@ -67,6 +68,7 @@ def main() -> int:
         serving.figure("bare model call, p50", model_p50 * 1000, " ms"),
         serving.figure("over HTTP, p50", http_p50 * 1000, " ms"),
         serving.figure("added by HTTP, median of pairs", added * 1000, " ms"),
+        serving.bystanders(others.share),
         serving.at_most(f"HTTP / bare, p50 of {len(texts)} ({bare.format})", http_p50 / model_p50, GOAL),
     ]
     figures = {
@@ -76,6 +78,7 @@ def main() -> int:
         "ratio_p50": http_p50 / model_p50,
         "added_ms": added * 1000,
         "pause_ms": given.pause,
+        "bystanders_share": others.share,
     }
     return serving.tell(given, checks, figures)
 

@@ -13,6 +13,7 @@ Example: python benchmarks/serve_overload.py runs/NAME
 import collections
 import errno
 import itertools
+import math
 import random
 import selectors
 import socket
@@ -30,12 +31,16 @@ GOODPUT, REFUSALS_MS, RECOVERY_SECONDS, SLOWER = 0.9, 50.0, 2.0, 1.5
 # are rounded up to it.
 _TICK_SECONDS = 0.004
 _MOST_CONNECTIONS = 400
+_GIVEN_UP_SECONDS = 15.0
 _SETTLED = 9
 
 
 @dataclass
 class Counted:
-    """What a load met. latencies: seconds by status; ends: when each 200 came, in seconds from the start."""
+    """What a load met. latencies: seconds by status; ends: when each 200 came, in seconds from the start.
+
+    ended_at: when the load ended, as `time.perf_counter` counts; the shares and CPU seconds are those until then.
+    """
 
     seconds: float = 0.0
     offered: int = 0
@@ -46,11 +51,18 @@ class Counted:
     connections: int = 0
     client_cpu: float = 0.0
     server_cpu: float = 0.0
+    bystanders_share: float = math.nan
+    ended_at: float = math.nan
 
     @property
     def goodput(self) -> float:
         """Comments answered per second while the load lasted."""
         return sum(end <= self.seconds for end in self.ends) / self.seconds
+
+    @property
+    def per_cpu_second(self) -> float:
+        """Comments answered per processor second of the server and of the load, which a busy machine changes less."""
+        return self.goodput * self.seconds / (self.client_cpu + self.server_cpu)
 
     def refusals(self) -> list[float]:
         """Seconds to each refusal (429 or 503)."""
@@ -100,28 +112,27 @@ class Load:
         late: collections.deque[float] = collections.deque()
         server_cpu, client_cpu = self._server.cpu_seconds(), time.process_time()
         begins = time.perf_counter()
-        ends, gives_up = begins + seconds, begins + seconds + 15
-        stopped = False
-        while True:
-            now = time.perf_counter()
-            if now < ends:
+        counted.ended_at = begins + seconds
+        with serving.Bystanders(self._server) as others:
+            while (now := time.perf_counter()) < counted.ended_at:
                 late.extend(due(now))
-            elif not stopped:
-                stopped = True
-                counted.client_cpu = time.process_time() - client_cpu
-                counted.server_cpu = self._server.cpu_seconds() - server_cpu
-                late.clear()
-            if stopped and (not self._due or now > gives_up):
-                break
-            while late and self._send(late[0]):
-                late.popleft()
-            time.sleep(_TICK_SECONDS)
-            for key, _ in self._selector.select(0):
-                self._receive(key.fileobj, begins)  # type: ignore[arg-type]
+                while late and self._send(late[0]):
+                    late.popleft()
+                self._receive_all(begins)
+        counted.bystanders_share = others.share
+        counted.client_cpu = time.process_time() - client_cpu
+        counted.server_cpu = self._server.cpu_seconds() - server_cpu
+        while self._due and time.perf_counter() < counted.ended_at + _GIVEN_UP_SECONDS:
+            self._receive_all(begins)
         counted.unanswered = len(self._due)
         for one in list(self._selector.get_map().values()):
             one.fileobj.close()  # type: ignore[union-attr]
         self._selector.close()
+
+    def _receive_all(self, begins: float) -> None:
+        time.sleep(_TICK_SECONDS)
+        for key, _ in self._selector.select(0):
+            self._receive(key.fileobj, begins)  # type: ignore[arg-type]
 
     def _send(self, due: float) -> bool:
         """False when all connections wait for answers, and no more may be opened."""
@@ -198,20 +209,19 @@ def single_calls(address: serving.Address, requests: Sequence[bytes], count: int
     return seconds
 
 
-def recovery(address: serving.Address, requests: Sequence[bytes], limit: float, most: float = 15.0) -> float:
-    """Seconds until the median of the latest calls is below `limit` again; the time watched when it is not."""
-    began = time.perf_counter()
-    latest: collections.deque[float] = collections.deque(maxlen=_SETTLED)
+def recovery(
+    address: serving.Address, requests: Sequence[bytes], limit: float, since: float, most: float = 15.0
+) -> float:
+    """Seconds from `since` until the first of some calls whose median is below `limit`; `most` when it is not."""
+    latest: collections.deque[tuple[float, float]] = collections.deque(maxlen=_SETTLED)
     with serving.Connection(address) as kept:
         for request in itertools.cycle(requests):
             asked = time.perf_counter()
             status = kept.ask(request).status
-            now = time.perf_counter()
-            latest.append(now - asked if status == 200 else most)
-            if len(latest) == _SETTLED and serving.middle(latest) <= limit:
-                # It was normal from the first of these calls on.
-                return max(0.0, now - began - sum(latest))
-            if now - began > most:
+            latest.append((asked, time.perf_counter() - asked if status == 200 else most))
+            if len(latest) == _SETTLED and serving.middle([seconds for _, seconds in latest]) <= limit:
+                return latest[0][0] - since
+            if asked - since > most:
                 break
     return most
 
@@ -237,7 +247,7 @@ def main() -> int:
         rate = TIMES * capacity.goodput
         serving.note(f"{rate:,.0f} requests a second for {seconds:g} s")
         flood = Load(server, requests).opened(rate, seconds)
-        recovered = recovery(server.address, requests, SLOWER * normal)
+        recovered = recovery(server.address, requests, SLOWER * normal, flood.ended_at)
         alive = server.is_alive()
 
     share = flood.goodput / capacity.goodput
@@ -253,9 +263,11 @@ def main() -> int:
         serving.at_most("5xx but 503", flood.server_errors(), 0),
         serving.at_most("normal again after", recovered, RECOVERY_SECONDS, " s"),
         serving.Check("server lives", "yes", yes, alive),
+        serving.figure("answers per CPU second / those at capacity", flood.per_cpu_second / capacity.per_cpu_second),
         serving.figure("load generator's share of the machine", flood.client_cpu / seconds / cores * 100, " %"),
-        serving.figure("server's share of the machine", flood.server_cpu / seconds / cores * 100, " %"),
+        serving.figure("server's share of the machine", _share(flood, cores) * 100, " %"),
         serving.figure("server's share while its capacity was found", _share(capacity, cores) * 100, " %"),
+        serving.bystanders(max(flood.bystanders_share, capacity.bystanders_share)),
     ]
     figures = {
         "model": served,
@@ -284,6 +296,7 @@ def _told(counted: Counted) -> dict[str, object]:
         "connections": counted.connections,
         "client_cpu_seconds": counted.client_cpu,
         "server_cpu_seconds": counted.server_cpu,
+        "bystanders_share": counted.bystanders_share,
     }
 
 

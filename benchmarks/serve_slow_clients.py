@@ -97,7 +97,7 @@ def main() -> int:
     with serving.serving(given.model, serving.server_options(given)) as server:
         served = serving.model_of(server)
         before = ask(server.address, calls // 4, kept=True)
-        with Slow(server.address, given.clients) as slow:
+        with serving.Bystanders(server) as others, Slow(server.address, given.clients) as slow:
             kept = ask(server.address, calls, kept=True)
             fresh = ask(server.address, calls, kept=False)
             with serving.Connection(server.address) as asked:
@@ -109,11 +109,13 @@ def main() -> int:
         serving.figure("/healthz without them, p99", serving.percentile(before, 0.99) * 1000, " ms"),
         serving.at_most(f"/healthz, p99 of {calls} on one connection", _p99(kept), GOAL_MS, " ms"),
         serving.at_most(f"/healthz, p99 of {calls} new connections", _p99(fresh), GOAL_MS, " ms"),
+        serving.bystanders(others.share),
         serving.Check("a comment is scored meanwhile", "200", str(scored), scored == 200),
     ]
     figures = {
         "model": served,
         "held": held,
+        "bystanders_share": others.share,
         "before": serving.summary(before),
         "kept": serving.summary(kept),
         "fresh": serving.summary(fresh),

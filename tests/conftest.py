@@ -124,3 +124,15 @@ def tiny_run(tiny_bert: Path, tiny_comments: Path, tmp_path_factory: pytest.Temp
     assert ended.code == 0, ended.err
     (folder.parent / "printed.txt").write_text(ended.out, "utf-8")
     return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_exports(tiny_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The odd arm of `tiny_run` exported: the folders `fp32` and `int8`. Copy them before changing anything."""
+    from tests.command import retort
+
+    folder = tmp_path_factory.mktemp("exports")
+    for name, flags in (("fp32", ()), ("int8", ("--int8",))):
+        ended = retort("export", tiny_run / "odd", "--out", folder / name, *flags)
+        assert ended.code == 0, ended.err
+    return folder

@@ -193,3 +193,107 @@ def test_a_foreign_classifier_of_another_kind_is_refused(
 def test_a_base_without_a_head_is_no_classifier(tiny_bert: Path) -> None:
     with pytest.raises(ModelError, match="not a BERT sequence classifier"):
         Classifier.load(tiny_bert)
+
+
+KIND_WORDS = "the good mayor opened the park today. "
+RUDE = "the mayor is a rotten fool and a moron!"
+
+
+def test_an_answer_holds_all_that_a_server_shows(odd: Classifier) -> None:
+    first, second = odd.read([KIND_WORDS, RUDE])
+    assert (first.verdict, second.verdict) == ("non-toxic", "toxic")
+    assert list(first.probabilities) == list(odd.attributes) == ["toxicity", "insult"]
+    assert first.threshold == odd.thresholds["toxicity"] == 0.5
+    assert (first.tokens, first.windows, first.warnings) == (8, 1, ())
+    assert second.as_json(1) == {
+        "text_index": 1,
+        "verdict": "toxic",
+        "threshold": 0.5,
+        "probabilities": second.probabilities,
+    }
+    assert odd.predict([KIND_WORDS, RUDE]) == [first.as_json(0), second.as_json(1)]
+    np.testing.assert_array_equal(
+        odd.probabilities([KIND_WORDS, RUDE]), [list(a.probabilities.values()) for a in (first, second)]
+    )
+
+
+@pytest.mark.parametrize("arm", ["teacher", "lora", "lora/merged", "tfidf"])
+def test_a_classifier_says_what_it_is(tiny_run: Path, arm: str) -> None:
+    import hashlib
+
+    found = Classifier.load(tiny_run / arm)
+    whole = tiny_run / arm / ("manifest.json" if "/" not in arm else "model.safetensors")
+    assert found.sha256 == hashlib.sha256(whole.read_bytes()).hexdigest()
+    assert found.format == ("tfidf" if arm == "tfidf" else "torch")
+    assert found.arm == arm.partition("/")[0]
+    assert found.max_length == json.loads((tiny_run / arm / "retort.json").read_text())["max_length"]
+
+
+def test_an_insult_behind_the_models_limit_counts_as_it_does_alone(odd: Classifier) -> None:
+    """In windows just long enough for it, the last one holds the insult and nothing else."""
+    import dataclasses
+
+    from retort.inference.reading import Reader, WindowedModel
+
+    assert isinstance(odd.model, WindowedModel)
+    insult = odd.read([RUDE])[0]
+    reader = Reader(odd.model.reader.tokenizer, insult.tokens + 2)
+    near_sighted = dataclasses.replace(odd, model=WindowedModel(reader, odd.model.scorer))
+    kind = (KIND_WORDS * 60).strip()
+    polite, hidden = near_sighted.read([kind, f"{kind} {RUDE}"])
+    assert polite.windows > 40
+    assert hidden.tokens == polite.tokens + insult.tokens
+    assert polite.probabilities["toxicity"] < insult.probabilities["toxicity"]
+    assert hidden.probabilities["toxicity"] >= insult.probabilities["toxicity"] - 1e-6
+    assert hidden.verdict == insult.verdict == "toxic"
+
+
+def test_a_long_comment_gets_the_largest_of_its_windows(odd: Classifier) -> None:
+    from retort.models.probability import sigmoid
+
+    long = " ".join(text for _, text, *_ in tiny_rows()[:60])
+    windows = odd.model.reader.read([long]).windows  # type: ignore[attr-defined]
+    apart = sigmoid(odd.model.scorer(windows))  # type: ignore[attr-defined]
+    assert len(apart) > 3
+    np.testing.assert_allclose(odd.probabilities(["the bus", long])[1], apart.max(axis=0), atol=1e-6)
+
+
+@pytest.mark.parametrize("text", ["\U0001f621", "\U0001f621 \U0001f621 \u4f60\u597d bus", "\ue000"])
+def test_a_comment_that_is_nearly_all_unknown_is_unsure_and_says_why(odd: Classifier, text: str) -> None:
+    fine, unsure = odd.read(["the good bus", text])
+    assert (fine.verdict, fine.warnings) == ("non-toxic", ())
+    assert unsure.verdict == "unsure"
+    assert "model" in unsure.warnings[0]
+    assert text not in unsure.warnings[0]
+    assert all(0 < value < 1 for value in unsure.probabilities.values())
+
+
+def test_less_than_four_fifths_unknown_is_no_reason_to_be_unsure(odd: Classifier) -> None:
+    four_of_five, three_of_four = odd.read(["\U0001f621 " * 4 + "bus", "\U0001f621 " * 3 + "bus"])
+    assert four_of_five.verdict == "unsure"
+    assert "4 of its 5 tokens" in four_of_five.warnings[0]
+    assert three_of_four.verdict != "unsure"
+
+
+def test_tfidf_reads_words_in_one_window(tiny_run: Path) -> None:
+    tfidf = Classifier.load(tiny_run / "tfidf")
+    short, long, unknown = tfidf.read(["the good bus, a fool", "the good bus " * 5000, "zyx wvu"])
+    assert (short.tokens, short.windows) == (4, 1)  # its words have two letters or more
+    assert (long.tokens, long.windows) == (15_000, 1)
+    assert (unknown.tokens, unknown.verdict) == (2, "unsure")
+
+
+def test_many_threads_get_the_scores_of_one(odd: Classifier) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    texts = [text for _, text, *_ in tiny_rows()]
+    alone = [odd.probabilities([text])[0] for text in texts]
+    with ThreadPoolExecutor(16) as threads:
+        together = list(threads.map(lambda text: odd.probabilities([text])[0], texts * 4))
+    np.testing.assert_allclose(together, alone * 4, atol=1e-6)
+
+
+def test_a_peft_folder_without_retort_json_is_no_classifier(tiny_run: Path, tmp_path: Path) -> None:
+    shutil.copy(tiny_run / "lora" / "adapter_config.json", tmp_path)
+    with pytest.raises(ModelError, match=r"no config\.json"):
+        Classifier.load(tmp_path)

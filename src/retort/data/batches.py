@@ -22,7 +22,7 @@ _GROUP = 32
 # Characters that the tokenizer is given at a time: a megabyte at once costs it seconds and 0.6 GB.
 _PART = 4096
 # BERT's tokenizer parts words at these in any case, so a text that is cut behind one keeps its tokens.
-_BETWEEN_WORDS = re.compile(r"[ \t\r\n!-/:-@\[-`{-~\u4e00-\u9fff]")
+_BETWEEN_WORDS = re.compile("[ \t\r\n!-/:-@\\[-`{-~\xa0\u2000-\u200a\u2010-\u2029\u202f\u3000-\u3002\u4e00-\u9fff]")
 
 Integers = npt.NDArray[np.int64]
 Ids = npt.NDArray[np.int32]
