@@ -1,8 +1,10 @@
 """The public names, and how little it takes to import them."""
 
+import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -57,3 +59,18 @@ def test_help_comes_quickly() -> None:
         subprocess.run([sys.executable, "-m", "retort", "--help"], capture_output=True, check=True)
         best = min(best, time.perf_counter() - began)
     assert best < 2.0
+
+
+def test_loading_onnxruntime_writes_nothing_and_so_reports_nothing(tmp_path: Path) -> None:
+    # Without these two, which switch its reports off as well.
+    kept = {name: value for name, value in os.environ.items() if name not in ("CI", "ORT_DISABLE_TELEMETRY")}
+    home, temporary = tmp_path / "home", tmp_path / "temporary"
+    home.mkdir()
+    temporary.mkdir()
+    subprocess.run(
+        [sys.executable, "-c", "import retort.inference.onnx_predictor"],
+        env=kept | {"HOME": str(home), "TMPDIR": str(temporary)},
+        cwd=home,
+        check=True,
+    )
+    assert [path for path in tmp_path.rglob("*") if path not in (home, temporary)] == []

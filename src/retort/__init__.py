@@ -7,6 +7,7 @@ Public names are loaded when they are first used: `import retort` stays quick an
 """
 
 import importlib
+import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
     from retort.inference.predictor import Classifier as Classifier
     from retort.recipes.compare import compare as compare
     from retort.text import normalise as normalise
+
+# onnxruntime (from 1.29) reports to its maker, and keeps a device id in the home directory, unless this stands in
+# the environment before it is imported. Nobody here asked for it; whoever wants it says ORT_DISABLE_TELEMETRY=0.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 _HOMES = {
     "ATTRIBUTES": "retort.attributes",

@@ -27,6 +27,24 @@ def test_people_read_a_verdict_and_programs_read_json(tiny_run: Path) -> None:
         assert answer["threshold"] == 0.5
 
 
+@pytest.mark.parametrize("arm", ["odd", "tfidf"])
+def test_of_what_the_model_does_not_know_it_is_unsure_and_says_so_on_stderr(tiny_run: Path, arm: str) -> None:
+    texts = ["the good teacher opened the park", "\U0001f621\U0001f621", "qq zz"] if arm == "tfidf" else [
+        "the good teacher opened the park", "\U0001f621 \u4f60\u597d",
+    ]  # fmt: skip
+    plain = retort("predict", "--model", tiny_run / arm, *texts)
+    assert [line.split()[0] for line in plain.out.splitlines()] == ["Non-Toxic", *["Unsure"] * (len(texts) - 1)]
+    warned = plain.err.splitlines()
+    assert [line[:15] for line in warned] == [f"warning: text {n}" for n in range(1, len(texts))]
+    assert len(warned) == len(texts) - 1
+    assert not any(text in plain.err for text in texts)
+    answers = retort("predict", "--model", tiny_run / arm, "--json", *texts)
+    assert answers.err == plain.err
+    for line in answers.out.splitlines():
+        assert json.loads(line).keys() == {"text_index", "verdict", "threshold", "probabilities"}
+    assert json.loads(answers.out.splitlines()[1])["verdict"] == "unsure"
+
+
 def test_lines_of_stdin_are_comments_and_answered_in_order(tiny_run: Path) -> None:
     given = retort("predict", "--model", tiny_run / "odd", "--json", *TEXTS).out
     for lines in ("\n".join(TEXTS), "\n".join(TEXTS) + "\n", "\r\n".join(TEXTS) + "\r\n", "\ufeff" + "\n".join(TEXTS)):

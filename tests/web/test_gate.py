@@ -138,6 +138,7 @@ def test_a_plain_request_is_refused_at_once_only_while_no_place_is_free() -> Non
     assert first != second  # each has an id of its own
     gate._places.give()
     assert gate.refusal_at_once(_PLAIN) is None
+    assert gate.refusal_at_once(_PLAIN, on_their_way=1) is not None
 
 
 @pytest.mark.parametrize(

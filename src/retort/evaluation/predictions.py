@@ -31,6 +31,12 @@ def write_predictions(
     frame.to_parquet(path, index=False)
 
 
+def as_saved(probabilities: Array) -> Array:
+    """The probabilities as they will be read from disk: rounded to float32, in which two of them can be equal."""
+    rounded: Array = np.asarray(probabilities, np.float32).astype(np.float64)
+    return rounded
+
+
 def read_predictions(path: Path) -> pd.DataFrame:
     """The columns id, split and one probability per attribute. Raises ModelError when it cannot be read."""
     try:

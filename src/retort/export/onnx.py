@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -91,14 +92,14 @@ class _Logits(torch.nn.Module):
 def _write_model(source: Source, rows: Rows, path: Path, *, int8: bool) -> None:
     with _quiet():
         if not int8:
-            path.write_bytes(_converted(source.model).SerializeToString())
+            path.write_bytes(onnx_graph(source.model).SerializeToString())
             return
         shown = rows.texts[:: -(-len(rows.texts) // _SHOWN)]
         windows = source.scorer().reader.read(shown).windows
-        quantized(_converted(ready_for_int8(source.model, windows)), path)
+        quantized(onnx_graph(ready_for_int8(source.model, windows)), path)
 
 
-def _converted(model: BertForSequenceClassification) -> onnx.ModelProto:
+def onnx_graph(model: BertForSequenceClassification) -> onnx.ModelProto:
     """The model as ONNX, for any number of windows of any length that it can read."""
     # Written out, attention becomes a graph of half the nodes; the model has its own implementation again afterwards.
     before = model.config._attn_implementation
@@ -152,6 +153,8 @@ def _quiet() -> Iterator[None]:
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
     finally:
         logging.disable(before)

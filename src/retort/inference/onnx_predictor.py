@@ -64,7 +64,7 @@ def onnx_model(folder: Path, about: dict[str, Any], threads: int | None = None) 
     if form not in (FP32, INT8):
         raise ModelError(f"{folder}: format {form!r}; this retort reads {FP32!r} and {INT8!r}: export it again")
     _require_files(folder)
-    session = _session(folder / runs.ONNX_MODEL, threads)
+    session = open_session(folder / runs.ONNX_MODEL, threads)
     _require_interface(session, len(about["attributes"]), folder)
     reader = Reader(read_tokenizer(folder / runs.TOKENIZER), int(about["max_length"]))
     return WindowedModel(reader, OnnxScorer(session, int8=form == INT8))
@@ -80,13 +80,16 @@ def _require_files(folder: Path) -> None:
             raise ModelError(f"{manifest}: does not name {name}; take a whole copy of the exported folder")
 
 
-def _session(path: Path, threads: int | None) -> onnxruntime.InferenceSession:
+def open_session(path: Path, threads: int | None) -> onnxruntime.InferenceSession:
+    """A model file ready to be asked, from several threads at once. Raises ModelError when it is unfit."""
     if _keeps_weights_elsewhere(path):
         raise ModelError(f"{path}: keeps its weights in another file; export it again, as one file")
     options = onnxruntime.SessionOptions()
     options.log_severity_level = _ERRORS_ONLY
     options.intra_op_num_threads = threads or 0  # 0: one per core
     options.inter_op_num_threads = 1
+    # Threads that wait for work would keep a core busy through every call and tens of milliseconds after it.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
         return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's own kinds share no other base

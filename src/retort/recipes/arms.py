@@ -21,6 +21,7 @@ from retort.bench.cost import PeakMemory, size_bytes
 from retort.config import ExperimentSettings, TrainingSettings
 from retort.data.batches import Tokens, encode
 from retort.errors import RunError
+from retort.evaluation.predictions import as_saved
 from retort.inference.predictor import Classifier
 from retort.models import adapters
 from retort.models.baselines import TfidfClassifier, majority_probabilities
@@ -109,16 +110,16 @@ class Workbench:
         if kind != "majority":
             arm.scorer = Classifier.load(folder).probabilities
             arm.predictions = {
-                "validation": arm.scorer(self.inputs.validation.texts),
-                "test": arm.scorer(self.inputs.test.texts),
+                "validation": as_saved(arm.scorer(self.inputs.validation.texts)),
+                "test": as_saved(arm.scorer(self.inputs.test.texts)),
             }
         return arm
 
     def _majority(self, arm: Arm) -> Arm:
         labels = self.inputs.train.labels
         arm.predictions = {
-            "validation": majority_probabilities(labels, len(self.inputs.validation.ids)),
-            "test": majority_probabilities(labels, len(self.inputs.test.ids)),
+            "validation": as_saved(majority_probabilities(labels, len(self.inputs.validation.ids))),
+            "test": as_saved(majority_probabilities(labels, len(self.inputs.test.ids))),
         }
         arm.parameters = {"total": labels.shape[1], "trainable": labels.shape[1]}
         arm.cost |= {"size_bytes": None, "why": "it looks at no comment: there is no model to store or to run"}

@@ -106,13 +106,15 @@ class Gate:
             self._metrics.answered(route, status, seconds)
             log.info("%s %s %d %.1f ms %s", environ["REQUEST_METHOD"], route, status, seconds * 1000, request_id)
 
-    def refusal_at_once(self, data: bytes) -> bytes | None:
+    def refusal_at_once(self, data: bytes, on_their_way: int = 0) -> bytes | None:
         """The whole answer to bytes that are one plain request for scores, when no place is free; else None.
+
+        on_their_way: how many requests were taken in and have not come here yet; they will want what is free.
 
         For the thread that reads the sockets. To hand a request to another thread and to parse all of it costs
         many times as much as to refuse it, and under heavy load that is taken from those that are answered.
         """
-        if self._places.free or self._limiter or self._service.state != "ready":
+        if self._places.free > on_their_way or self._limiter or self._service.state != "ready":
             return None
         began = time.perf_counter()
         path = _plain_request_to(data)

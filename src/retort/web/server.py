@@ -94,7 +94,7 @@ class _Channel(HTTPChannel):  # type: ignore[misc]
     def received(self, data: bytes) -> bool:
         # Nothing else is under way on this connection, so that answers keep their order.
         if self.request is None and not self.requests and not self.total_outbufs_len:
-            refusal = self.server.refusal_at_once(data)
+            refusal = self.server.refusal_at_once(data, len(self.server.task_dispatcher.queue))
             if refusal is not None:
                 self.write_soon(refusal)
                 self._flush_exception(self._flush_some)
