@@ -88,7 +88,7 @@ class Reader:
     def _windows(self, ids: Ids) -> list[Ids]:
         if len(ids) <= self._room:
             return [self._frame.around(ids)]
-        stride = self._room
+        stride = self._room - int(self._room * _SHARED)
         last = len(ids) - self._room
         # The last one reaches back to be full: what stands at the end is read in its context too.
         begins = [*range(0, last, stride), last]
