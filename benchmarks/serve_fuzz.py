@@ -417,6 +417,8 @@ def main() -> int:
 
     errors = sum(count for status, count in counted.items() if status >= 500)
     traces = len(re.findall(r"Traceback \(most|unforeseen |Exception while serving", log))
+    for trace in re.findall(r"Traceback \(most.*?\n(?=\S)[^\n]*", log, re.DOTALL)[:_SHOWN]:
+        serving.note(trace)
     found = sum(failure["count"] for failure in report["failures"])
     failures = [failure for seen in kinds.values() for failure in seen.failures]
     for failure in failures[:_SHOWN]:

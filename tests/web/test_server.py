@@ -4,6 +4,7 @@ import http.client
 import itertools
 import json
 import socket
+import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -132,6 +133,18 @@ def test_what_is_no_http_gets_400_in_our_shape(server: Server, request_: bytes) 
     assert status == 400
     assert json.loads(body)["error"]["code"] == "bad_request"
     assert b"default-src 'none'" in head
+
+
+def test_clients_that_send_no_http_and_are_gone_leave_no_traceback(
+    server: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    host, _, port = server.url.removeprefix("http://").rpartition(":")
+    for _ in range(100):
+        with socket.create_connection((host, int(port))) as gone:
+            gone.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            gone.sendall(b"\x00\x01 no http\r\n\r\n")
+    assert classify(server)[0] == 200
+    assert not [record for record in caplog.records if record.exc_info]
 
 
 def test_below_the_perspective_address_even_the_server_itself_speaks_googles_shape(server: Server) -> None:

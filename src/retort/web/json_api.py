@@ -55,7 +55,7 @@ def blueprint(service: Service, settings: ServeSettings) -> Blueprint:
 
     @api.get("/openapi.json")
     def openapi() -> Response:
-        return jsonify(document(ClassifyRequest, settings))
+        return jsonify(document(ClassifyRequest, settings, service.arms))
 
     @api.get("/docs")
     def docs() -> Response:

@@ -1,6 +1,7 @@
 """The OpenAPI document of the JSON API, made from the very models that requests are checked with."""
 
 import importlib.metadata
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic import BaseModel
@@ -25,12 +26,15 @@ _REFUSALS = {
 }
 
 
-def document(classify_request: type[BaseModel], settings: ServeSettings) -> dict[str, Any]:
-    """An OpenAPI 3.1 document; `classify_request` is the model of what POST /api/v1/classify takes."""
+def document(classify_request: type[BaseModel], settings: ServeSettings, arms: Sequence[str]) -> dict[str, Any]:
+    """An OpenAPI 3.1 document; `classify_request` is the model of what POST /api/v1/classify takes, `arms`
+    are those that can be named there."""
     wanted = classify_request.model_json_schema()
     texts = wanted["properties"]["texts"]
     texts["maxItems"] = settings.texts
-    texts["items"] |= {"minLength": 1, "maxLength": settings.characters}
+    wanted["properties"]["arm"]["anyOf"] = [{"enum": list(arms)}, {"type": "null"}]
+    # As near as a pattern comes to "something can be seen".
+    texts["items"] |= {"minLength": 1, "pattern": r"[^\s\u0000-\u001f\u007f-\u009f]", "maxLength": settings.characters}
     return {
         "openapi": "3.1.0",
         "info": {

@@ -46,6 +46,9 @@ _CHUNKED = CHUNKED.removeprefix("HTTP_")
 class _Parser(HTTPRequestParser):  # type: ignore[misc]
     """Marks a body that came in pieces: waitress joins them and then gives a length that nobody sent."""
 
+    # waitress sets it from a first line that it can read, and reads it of every request all the same.
+    path = ""
+
     def parse_header(self, header_plus: bytes) -> None:
         super().parse_header(header_plus)
         self.headers.pop(_CHUNKED, None)
@@ -60,8 +63,7 @@ class _ErrorTask(ErrorTask):  # type: ignore[misc]
         # waitress says 501 for a transfer coding that it does not know; the fault is not on this side.
         status = 400 if self.request.error.code >= 500 else self.request.error.code
         refusal = Refusal(status, "the request cannot be read as HTTP, or is too large")
-        # A request whose first line cannot be read has no path.
-        body = refusal.as_json(getattr(self.request, "path", ""), "")
+        body = refusal.as_json(self.request.path, "")
         self.status = refusal.status_line
         self.response_headers += list(HEADERS.items())
         self.response_headers.append(("Content-Type", "application/json"))
@@ -136,6 +138,8 @@ class Server:
             inbuf_overflow=2 * settings.upload_bytes + _MOST_BYTES_OVER_UPLOAD,
             outbuf_overflow=64 * settings.upload_bytes,
             asyncore_use_poll=True,
+            # A client that goes away is no fault of ours, and no reason for a traceback.
+            log_socket_errors=False,
             ident=None,
             clear_untrusted_proxy_headers=True,
         )
