@@ -11,9 +11,9 @@ from transformers import AutoTokenizer, BertForSequenceClassification
 
 from retort.data.batches import encode
 from retort.errors import ConfigError, ModelError
+from retort.models.attention import attention_for_training
 from retort.models.bases import resolve_base
 from retort.models.classifier import (
-    attention_for_training,
     attributes_of,
     classifier_from_base,
     count_parameters,

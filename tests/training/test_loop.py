@@ -2,6 +2,7 @@
 
 import copy
 import math
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from retort.models.bases import resolve_base
 from retort.models.classifier import classifier_from_base, load_tokenizer
 from retort.models.layers import hidden_state_targets, student_from_teacher
 from retort.training import loop
+from retort.training.engine import make_accelerator
 from retort.training.loop import TeacherSignal, TrainingSet, ValidationSet, adamw, cross_entropy, fit
 from retort.training.objectives import Objective
 from retort.training.teacher_outputs import teacher_outputs
@@ -236,3 +238,26 @@ def test_an_arm_that_learns_fractions_reports_its_train_loss_against_the_labels(
     row = fit(model, "teacher", HARD, fractions, same, settings, accelerator, seed=0).history[0]
     assert math.isclose(row["train_loss"]["hard"], row["validation_loss"], rel_tol=1e-4)
     assert row["train_loss"]["total"] == row["train_loss"]["fractions"] != row["train_loss"]["hard"]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler on a CPU")
+def test_compiled_equals_eager(
+    model: BertForSequenceClassification, train: TrainingSet, validation: ValidationSet
+) -> None:
+    """Two epochs of two batch shapes with all terms of the loss; fp32, so that rounding alone may differ."""
+    histories, weights = [], []
+    for compiled in (False, True):
+        teacher = copy.deepcopy(model).eval().requires_grad_(False)
+        student = without_dropout(student_from_teacher(teacher, ODD))
+        signal = TeacherSignal(_live_outputs(teacher, train), hidden_state_targets(ODD, 4, "block"))
+        settings = TrainingSettings(epochs=2, batch_size=32, learning_rate=1e-3, keep="last")
+        engine = make_accelerator("fp32", compiled=compiled)
+        fitted = fit(student, "odd", ALL_TERMS, train, validation, settings, engine, seed=0, teacher=signal)
+        histories.append(
+            [loss for row in fitted.history for loss in (row["train_loss"]["total"], row["validation_loss"])]
+        )
+        weights.append({name: tensor.clone() for name, tensor in student.state_dict().items()})
+    assert histories[1] == pytest.approx(histories[0], rel=1e-4)
+    for name, tensor in weights[0].items():
+        torch.testing.assert_close(weights[1][name], tensor, rtol=1e-3, atol=1e-4, msg=name)

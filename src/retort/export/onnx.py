@@ -24,6 +24,7 @@ from retort.inference.golden import FP32_TOLERANCE, INT8_TOLERANCE, write_golden
 from retort.inference.onnx_predictor import FP32, INPUTS, INT8, OUTPUT, onnx_model
 from retort.inference.reading import Model, Probabilities
 from retort.models.classifier import load_tokenizer
+from retort.models.first_token import first_token_only
 
 # Called with what is being done, how much of it is done, and how much there is.
 Progress = Callable[[str, int, int], None]
@@ -105,7 +106,7 @@ def onnx_graph(model: BertForSequenceClassification) -> onnx.ModelProto:
     before = model.config._attn_implementation
     model.set_attn_implementation("eager")
     try:
-        with torch.inference_mode():
+        with torch.inference_mode(), first_token_only(model):
             ids = torch.ones((2, 8), dtype=torch.int64)
             windows = torch.export.Dim("windows")
             tokens = torch.export.Dim("tokens", min=2, max=model.config.max_position_embeddings)

@@ -11,6 +11,7 @@ import torch
 from retort.data.batches import Tokens
 from retort.inference.reading import Reader, WindowedModel
 from retort.models.classifier import load_tokenizer
+from retort.models.first_token import use_first_token
 from retort.models.forward import logits
 
 
@@ -44,4 +45,5 @@ def torch_model(
     if threads is not None:
         torch.set_num_threads(threads)
     model.eval()
+    use_first_token(model)
     return WindowedModel(Reader(load_tokenizer(tokenizer_folder), max_length), TorchScorer(model, columns))

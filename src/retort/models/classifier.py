@@ -130,22 +130,6 @@ def set_dropout(model: BertForSequenceClassification, probability: float) -> Non
             module.p = probability
 
 
-@contextlib.contextmanager
-def attention_for_training(model: torch.nn.Module, device: torch.device) -> Iterator[None]:
-    """On a CPU, attention written out: the backward pass of torch's fused kernel takes half of all time there.
-
-    Both compute the same; the model has its own implementation again afterwards.
-    """
-    bert = next(module for module in model.modules() if isinstance(module, BertForSequenceClassification))
-    before = bert.config._attn_implementation
-    if device.type == "cpu":
-        bert.set_attn_implementation("eager")
-    try:
-        yield
-    finally:
-        bert.set_attn_implementation(before)
-
-
 def count_parameters(model: torch.nn.Module) -> dict[str, int]:
     """All parameters and those that an optimiser would change."""
     parameters = list(model.parameters())

@@ -1,5 +1,6 @@
 """What a classifier says of encoded comments, without learning from them."""
 
+import contextlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -8,6 +9,7 @@ import numpy.typing as npt
 import torch
 
 from retort.data.batches import Integers, Tokens, evaluation_batches
+from retort.models.first_token import first_token_only
 
 BATCH_SIZE = 32
 
@@ -31,7 +33,7 @@ def batch_outputs(
     before = model.training
     model.eval()
     try:
-        with torch.inference_mode():
+        with torch.inference_mode(), contextlib.nullcontext() if hidden_states else first_token_only(model):
             for rows in evaluation_batches(tokens.lengths, batch_size):
                 input_ids, mask = (torch.from_numpy(array).to(device) for array in tokens.padded(rows))
                 yield rows, model(input_ids=input_ids, attention_mask=mask, output_hidden_states=hidden_states)

@@ -62,7 +62,7 @@ def compare(
     for line in [*inputs.lines, *inputs.notes]:
         reporter.say(line)
     with runs.written_whole(folder) as partial:
-        accelerator = make_accelerator(settings.precision, track, partial / "tracking")
+        accelerator = make_accelerator(settings.precision, track, partial / "tracking", compiled=settings.compile)
         if runs.is_writer():
             _write_inputs(settings, inputs, partial, keep_texts)
         scratch = Path(tempfile.mkdtemp(prefix="scratch-", dir=partial))

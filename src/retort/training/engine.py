@@ -7,6 +7,7 @@ from typing import Literal
 import torch
 from accelerate import Accelerator, InitProcessGroupKwargs
 from accelerate.state import AcceleratorState
+from accelerate.utils import DynamoBackend, TorchDynamoPlugin
 
 from retort.errors import ConfigError, ResourceError
 
@@ -16,11 +17,16 @@ _PATIENCE = datetime.timedelta(hours=6)
 
 
 def make_accelerator(
-    precision: Literal["auto", "fp32", "bf16"], track: str | None = None, track_folder: Path | None = None
+    precision: Literal["auto", "fp32", "bf16"],
+    track: str | None = None,
+    track_folder: Path | None = None,
+    *,
+    compiled: bool = False,
 ) -> Accelerator:
     """One engine for all arms of a run. "auto" takes bf16 where the device computes in it natively.
 
-    `track` names a tracker of Accelerate's that writes below `track_folder`.
+    `track` names a tracker of Accelerate's that writes below `track_folder`. With `compiled` every model is
+    given to torch.compile, for any number of comments and tokens at once.
     """
     if track is not None and track not in TRACKERS:
         raise ConfigError(f"--track {track!r}: not known; there is {', '.join(TRACKERS)}")
@@ -35,6 +41,7 @@ def make_accelerator(
             log_with=track,
             project_dir=track_folder,
             kwargs_handlers=[InitProcessGroupKwargs(timeout=_PATIENCE)],
+            dynamo_plugin=TorchDynamoPlugin(backend=DynamoBackend.INDUCTOR, dynamic=True) if compiled else None,
         )
     except (ImportError, ValueError) as error:
         raise ResourceError(f"precision {chosen}, tracker {track}: {error}; try --set precision=fp32") from error

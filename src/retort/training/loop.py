@@ -23,7 +23,9 @@ from retort.config import TrainingSettings
 from retort.data.batches import Integers, Tokens, training_batches
 from retort.errors import RunError
 from retort.evaluation.metrics import measure
-from retort.models.classifier import attention_for_training
+from retort.models.attention import attention_for_training
+from retort.models.dropout import quicken_dropout
+from retort.models.first_token import first_token_only
 from retort.models.forward import logits
 from retort.models.probability import sigmoid
 from retort.training.checkpoints import KeptEpoch
@@ -113,6 +115,7 @@ def fit(
     """
     began = time.perf_counter()
     set_seed(seed)
+    quicken_dropout(model)
     prepared, optimizer = accelerator.prepare(model, make_optimizer(model, settings))
     steps = math.ceil(len(train.tokens) / settings.batch_size)
     total = steps * settings.epochs
@@ -124,7 +127,7 @@ def fit(
         sums, counts = dict.fromkeys((*TERMS, _LABELS), 0.0), dict.fromkeys((*TERMS, _LABELS), 0)
         prepared.train()
         batches = training_batches(train.tokens.lengths, settings.batch_size, seed, epoch)
-        with attention_for_training(model, accelerator.device):
+        with attention_for_training(model, accelerator.device), _last_layer_as_needed(model, objective):
             for step, rows in enumerate(batches, 1):
                 step_sums, step_counts = _gradient(
                     prepared, objective, train, rows, settings.accumulation_steps, teacher, accelerator
@@ -152,6 +155,11 @@ def fit(
     kept.restore(model)
     model.eval()
     return Fitted(history, kept.epoch, time.perf_counter() - began)
+
+
+def _last_layer_as_needed(model: torch.nn.Module, objective: Objective) -> contextlib.AbstractContextManager[None]:
+    """All tokens of the last layer where they are compared with the teacher's, the first alone where not."""
+    return contextlib.nullcontext() if objective.uses_hidden_states else first_token_only(model)
 
 
 def _gradient(
