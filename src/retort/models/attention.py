@@ -1,4 +1,4 @@
-"""Attention written out, for training on a CPU: the backward pass of torch's fused kernel takes half of a step there."""
+"""Attention written out, for training on a CPU, where the backward pass of torch's fused kernel is half of a step."""
 
 import contextlib
 from collections.abc import Iterator

@@ -30,6 +30,7 @@ from retort.models.forward import logits
 from retort.models.probability import sigmoid
 from retort.training.checkpoints import KeptEpoch
 from retort.training.objectives import TERMS, Batch, Objective, hard_target_loss
+from retort.training.seen_words import only_seen_words
 from retort.training.teacher_outputs import TeacherOutputs
 
 # Measured beside the terms, and no part of the loss: cross-entropy against labels where targets are fractions.
@@ -116,6 +117,28 @@ def fit(
     began = time.perf_counter()
     set_seed(seed)
     quicken_dropout(model)
+    with only_seen_words(model, train.tokens):
+        history, best_epoch = _epochs(
+            model, arm, objective, train, validation, settings, accelerator, seed, teacher, progress, make_optimizer
+        )
+    model.eval()
+    return Fitted(history, best_epoch, time.perf_counter() - began)
+
+
+def _epochs(
+    model: torch.nn.Module,
+    arm: str,
+    objective: Objective,
+    train: TrainingSet,
+    validation: ValidationSet,
+    settings: TrainingSettings,
+    accelerator: Accelerator,
+    seed: int,
+    teacher: TeacherSignal | None,
+    progress: Progress | None,
+    make_optimizer: OptimizerFactory,
+) -> tuple[list[dict[str, Any]], int]:
+    """The history, and the epoch whose weights the model is left with."""
     prepared, optimizer = accelerator.prepare(model, make_optimizer(model, settings))
     steps = math.ceil(len(train.tokens) / settings.batch_size)
     total = steps * settings.epochs
@@ -153,8 +176,7 @@ def fit(
     accelerator.unwrap_model(prepared, keep_fp32_wrapper=False)
     accelerator.free_memory()
     kept.restore(model)
-    model.eval()
-    return Fitted(history, kept.epoch, time.perf_counter() - began)
+    return history, kept.epoch
 
 
 def _last_layer_as_needed(model: torch.nn.Module, objective: Objective) -> contextlib.AbstractContextManager[None]:
