@@ -5,7 +5,8 @@
     ├── DataError         3  a data file or hub data set that is missing, unreadable or unfit
     ├── ModelError        4  a base model or model folder that is missing or unfit
     ├── ResourceError     5  no disk, memory, permission or installed package
-    └── RunError          6  training failed, or a gate was missed
+    ├── RunError          6  training failed, or a gate was missed
+    └── RejectedError     7  all is done and written, but too many rows could not be used
 
 A message is one line: where, what was found, what to do.
 """
@@ -47,3 +48,9 @@ class RunError(RetortError):
     """Training failed (for example a loss that is not finite), or a gate was missed."""
 
     exit_code = 6
+
+
+class RejectedError(RetortError):
+    """Everything is done and written, but more rows were rejected than is taken for granted."""
+
+    exit_code = 7

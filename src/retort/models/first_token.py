@@ -12,7 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 from transformers import BertForSequenceClassification
-from transformers.models.bert.modeling_bert import ALL_ATTENTION_FUNCTIONS, BertLayer, eager_attention_forward
+from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
+from transformers.models.bert.modeling_bert import BertLayer, eager_attention_forward
 
 
 class _FirstTokenLayer(BertLayer):
@@ -35,7 +36,8 @@ class _FirstTokenLayer(BertLayer):
             dropout=own.dropout.p if self.training else 0.0,
             scaling=own.scaling,
         )
-        output: Tensor = self.feed_forward_chunk(self.attention.output(attended.flatten(2), first))
+        beside = self.attention.output(attended.flatten(2), first)
+        output: Tensor = self.output(self.intermediate(beside), beside)
         return output
 
 
