@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from retort.bench.cost import PeakMemory, measure_speed, size_bytes
+from retort.bench.cost import PeakMemory, measure_speed, size_bytes, take_turns
 
 
 def test_peak_memory_sees_what_was_held_for_a_while_within_the_block() -> None:
@@ -60,6 +60,19 @@ def test_arms_take_turns_and_warm_up_first() -> None:
     # Four warm-up calls each (there are only four texts to take), then one comment of each arm after the other.
     assert alone == ["a"] * 4 + ["b"] * 4 + ["a", "b"] * 4
     assert [name for name, count in calls if count == 2] == ["a", "b"] * 4
+
+
+def test_every_turn_is_kept_and_progress_grows_to_the_end() -> None:
+    heard: list[tuple[int, int]] = []
+    turns = take_turns({"a": len, "b": len}, ["x", "y"], 4, lambda done, total: heard.append((done, total)))
+    assert {name: (len(turn.alone_ms), len(turn.rounds_seconds)) for name, turn in turns.items()} == {
+        "a": (4, 3),
+        "b": (4, 3),
+    }
+    done = [one for one, _ in heard]
+    assert done == sorted(done)
+    # Before the last of all rounds, one arm's two comments are left.
+    assert {total for _, total in heard} == {done[-1] + 2}
 
 
 def test_no_arms_cost_nothing() -> None:

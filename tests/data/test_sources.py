@@ -4,6 +4,8 @@ import csv
 import gzip
 import json
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -15,6 +17,7 @@ import pytest
 
 from retort.attributes import ATTRIBUTES, IDENTITIES
 from retort.config import ColumnNames, DataSettings
+from retort.data.rows import Most, read_chunks
 from retort.data.sources import read, read_file
 from retort.errors import DataError
 
@@ -360,3 +363,69 @@ def test_real_files_come_in_whole(real_data: Path) -> None:
     assert (comments.frame["toxicity"] >= np.float32(0.6)).mean() == pytest.approx(0.163, abs=0.001)
     kaggle = read_file(real_data / "kaggle_header" / "first_100.csv", PLAIN)
     assert (len(kaggle.frame), kaggle.attributes, kaggle.identities) == (99, ATTRIBUTES, IDENTITIES)
+
+
+# --- the same rows as a stream ---
+
+
+@pytest.mark.parametrize("ending", ["csv", "tsv", "jsonl", "parquet", "csv.gz", "jsonl.gz", "parquet.gz"])
+@pytest.mark.parametrize("most", [Most(rows=1), Most(rows=7), Most(rows=1000), Most(rows=1000, characters=90)])
+def test_rows_are_the_same_in_chunks_of_any_size(tmp_path: Path, ending: str, most: Most) -> None:
+    expected = table(50, id=[f"k{i}" for i in range(50)])
+    plain = written(tmp_path / f"c.{ending.removesuffix('.gz')}", expected)
+    path = tmp_path / f"c.{ending}"
+    if path != plain:
+        path.write_bytes(gzip.compress(plain.read_bytes()))
+    chunks = list(read_chunks(path, PLAIN, labelled=False, most=most))
+    assert [text for chunk in chunks for text in chunk.cells["text"]] == expected["text"].tolist()
+    assert [cell for chunk in chunks for cell in chunk.cells["id"]] == expected["id"].tolist()
+    assert [number for chunk in chunks for number in chunk.numbers] == list(range(1, 51))
+    assert [chunk.first for chunk in chunks] == [1 + sum(c.count for c in chunks[:n]) for n in range(len(chunks))]
+    assert max(chunk.count for chunk in chunks) <= most.rows
+    shares = [chunk.share for chunk in chunks]
+    assert shares == sorted(shares)
+    assert 0 < shares[0] <= shares[-1] == 1
+    if most.characters == 90 and "parquet" not in ending:
+        assert max(chunk.count for chunk in chunks) <= 5
+
+
+@pytest.mark.parametrize("rows", [1, 3, 100])
+def test_faults_are_numbered_alike_in_chunks_of_any_size(tmp_path: Path, rows: int) -> None:
+    path = tmp_path / "c.csv"
+    path.write_text("id,text\n1,a\n2\n\n3,b\n4,c,d\n5,e\n")
+    chunks = list(read_chunks(path, PLAIN, labelled=False, most=Most(rows=rows)))
+    assert {n: fault for chunk in chunks for n, fault in chunk.broken.items()} == {2: "ragged row", 4: "ragged row"}
+    assert [n for chunk in chunks for n in chunk.numbers] == [1, 3, 5]
+    assert sum(chunk.count for chunk in chunks) == 5
+
+
+def test_a_stream_reads_no_further_than_it_is_asked(tmp_path: Path) -> None:
+    path = tmp_path / "c.csv"
+    path.write_text("text\n" + "fine\n" * 100_000 + '"open\nand more\n')
+    chunks = read_chunks(path, PLAIN, labelled=False, most=Most(rows=10))
+    assert next(chunks).share < 0.2
+    assert "never closed" in complaint(lambda: list(chunks))
+
+
+def test_a_stream_that_is_left_gives_back_what_it_took(tmp_path: Path) -> None:
+    before = csv.field_size_limit()
+    path = written(tmp_path / "c.csv", table())
+    chunks = read_chunks(path, PLAIN, labelled=False, most=Most(rows=10))
+    next(chunks)
+    chunks.close()
+    assert csv.field_size_limit() == before
+
+
+def test_a_line_that_never_ends_is_told_before_it_fills_the_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("retort.data.rows.LONGEST_LINE", 1000)
+    path = tmp_path / "c.jsonl"
+    path.write_text("[" + ", ".join('{"text": "fine"}' for _ in range(200)) + "]")
+    assert "has a line of over 1,000 characters" in complaint(lambda: read_file(path, PLAIN, labelled=False))
+
+
+def test_rows_of_text_files_need_neither_pandas_nor_pyarrow() -> None:
+    program = "import sys, retort.data.rows; print('pandas' in sys.modules, 'pyarrow' in sys.modules)"
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    assert told.split() == ["False", "False"]

@@ -2,7 +2,8 @@
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -12,6 +13,7 @@ import psutil
 
 _SAMPLE_SECONDS = 0.05
 _ROUNDS = 3
+_WARM_UP = 5
 
 
 class PeakMemory:
@@ -40,36 +42,66 @@ class PeakMemory:
         self.bytes = max(self.bytes, self._process.memory_info().rss)
 
 
+@dataclass(frozen=True)
+class Turns:
+    """What an arm took: `alone_ms` for each comment by itself, `rounds_seconds` each time for all of them at once."""
+
+    alone_ms: list[float]
+    rounds_seconds: list[float]
+
+
+def take_turns(
+    arms: Mapping[str, Callable[[Sequence[str]], Any]],
+    texts: Sequence[str],
+    singles: int,
+    progress: Callable[[int, int], None] = lambda _done, _total: None,
+) -> dict[str, Turns]:
+    """Asks every arm about `singles` comments one by one, then about all `texts` several times.
+
+    The arms take turns, comment by comment and round by round, so that a machine that slows down slows
+    them all. The first calls warm up and do not count. `progress` hears how much of the work is done.
+    """
+    alone = [texts[i % len(texts)] for i in range(singles)]
+    total = len(arms) * (singles + (_ROUNDS + 1) * len(texts))
+    done = 0
+    for call in arms.values():
+        progress(done, total)
+        call(list(texts))
+        for text in alone[:_WARM_UP]:
+            call([text])
+        done += len(texts)
+    turns = {name: Turns([], []) for name in arms}
+    for text in alone:
+        progress(done, total)
+        for name, call in arms.items():
+            turns[name].alone_ms.append(_seconds(call, [text]) * 1000)
+        done += len(arms)
+    for _ in range(_ROUNDS):
+        for name, call in arms.items():
+            progress(done, total)
+            turns[name].rounds_seconds.append(_seconds(call, list(texts)))
+            done += len(texts)
+    return turns
+
+
 def measure_speed(
     arms: dict[str, Callable[[Sequence[str]], Any]], texts: Sequence[str], singles: int
 ) -> dict[str, dict[str, Any]]:
     """`latency_ms` {p50, p95} of one comment and `comments_per_second` of many, from text to probability.
 
-    The arms take turns, comment by comment and round by round, so that a machine that slows down slows
-    them all. The first calls warm up and do not count.
+    Measured in turns, see `take_turns`.
     """
-    alone = [texts[i % len(texts)] for i in range(singles)]
-    for call in arms.values():
-        call(list(texts))
-        for text in alone[:5]:
-            call([text])
-    latencies: dict[str, list[float]] = {name: [] for name in arms}
-    for text in alone:
-        for name, call in arms.items():
-            latencies[name].append(_seconds(call, [text]) * 1000)
-    rounds: dict[str, list[float]] = {name: [] for name in arms}
-    for _ in range(_ROUNDS):
-        for name, call in arms.items():
-            rounds[name].append(_seconds(call, list(texts)))
+    return {name: speed(turns, len(texts)) for name, turns in take_turns(arms, texts, singles).items()}
+
+
+def speed(turns: Turns, texts: int) -> dict[str, Any]:
+    """`latency_ms` and `comments_per_second` of what an arm took for `texts` comments."""
     return {
-        name: {
-            "latency_ms": {
-                "p50": float(np.percentile(latencies[name], 50)),
-                "p95": float(np.percentile(latencies[name], 95)),
-            },
-            "comments_per_second": len(texts) / float(np.median(rounds[name])),
-        }
-        for name in arms
+        "latency_ms": {
+            "p50": float(np.percentile(turns.alone_ms, 50)),
+            "p95": float(np.percentile(turns.alone_ms, 95)),
+        },
+        "comments_per_second": texts / float(np.median(turns.rounds_seconds)),
     }
 
 

@@ -11,7 +11,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from retort.cli import calibrate, compare, data, evaluate, export, predict, presets, serve
+from retort.cli import bench, calibrate, compare, data, evaluate, export, predict, presets, score, serve
 from retort.errors import INTERRUPTED, ResourceError, RetortError, RunError
 
 _TERMINATED = 143
@@ -34,6 +34,8 @@ app.command()(evaluate.evaluate)
 app.command()(presets.presets)
 app.command()(data.data)
 app.command()(export.export)
+app.command()(score.score)
+app.command()(bench.bench)
 app.command()(serve.serve)
 app.command()(calibrate.calibrate)
 

@@ -1,0 +1,51 @@
+"""The share of the machine that others used: from clocks that are set by hand."""
+
+import math
+import time
+from collections import namedtuple
+
+import psutil
+import pytest
+
+from retort.bench.bystanders import Bystanders
+
+Times = namedtuple("Times", "user nice system idle iowait guest guest_nice")
+
+
+def _share(
+    monkeypatch: pytest.MonkeyPatch, before: Times, after: Times, *, own: float, seconds: float, cores: int
+) -> float:
+    values = {"cpu_times": [before, after], "process_time": [1.0, 1.0 + own], "monotonic": [5.0, 5.0 + seconds]}
+    monkeypatch.setattr(psutil, "cpu_times", lambda: values["cpu_times"].pop(0))
+    monkeypatch.setattr(psutil, "cpu_count", lambda: cores)
+    monkeypatch.setattr(time, "process_time", lambda: values["process_time"].pop(0))
+    monkeypatch.setattr(time, "monotonic", lambda: values["monotonic"].pop(0))
+    with Bystanders() as found:
+        assert math.isnan(found.share)
+    monkeypatch.undo()
+    return found.share
+
+
+ZERO = Times(0, 0, 0, 0, 0, 0, 0)
+
+
+def test_what_this_process_used_is_not_theirs(monkeypatch: pytest.MonkeyPatch) -> None:
+    after = Times(user=16, nice=1, system=3, idle=0, iowait=0, guest=0, guest_nice=0)
+    assert _share(monkeypatch, ZERO, after, own=15, seconds=10, cores=2) == pytest.approx(5 / 20)
+
+
+def test_neither_idle_nor_waiting_for_a_disk_is_use_and_guests_count_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    after = Times(user=8, nice=0, system=0, idle=10, iowait=2, guest=4, guest_nice=0)
+    assert _share(monkeypatch, ZERO, after, own=6, seconds=10, cores=2) == pytest.approx(2 / 20)
+
+
+def test_a_coarse_clock_makes_no_share_below_nothing_or_above_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    after = Times(user=9.9, nice=0, system=0, idle=10, iowait=0, guest=0, guest_nice=0)
+    assert _share(monkeypatch, ZERO, after, own=10, seconds=10, cores=2) == 0
+    assert _share(monkeypatch, ZERO, Times(30, 0, 0, 0, 0, 0, 0), own=0, seconds=10, cores=2) == 1
+
+
+def test_a_real_block_has_a_share() -> None:
+    with Bystanders() as found:
+        time.sleep(0.05)
+    assert 0 <= found.share <= 1

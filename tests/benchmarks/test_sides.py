@@ -1,0 +1,184 @@
+"""What the side-by-side benchmarks share: turns, medians, goals, and where the comments come from."""
+
+import importlib
+import json
+import math
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+from transformers import BertForSequenceClassification
+
+from retort.errors import DataError, RunError
+from retort.models.bases import resolve_base
+from retort.models.classifier import classifier_from_base
+from retort.models.first_token import first_token_only
+
+SCRIPTS = Path(__file__).resolve().parents[2] / "benchmarks"
+
+
+@pytest.fixture
+def sides(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """The module, imported as a script beside it would."""
+    monkeypatch.syspath_prepend(str(SCRIPTS))
+    yield importlib.import_module("sides")
+    for name in ("sides", "serving"):
+        sys.modules.pop(name, None)
+
+
+def test_both_sides_are_measured_in_turns_and_neither_always_goes_first(sides: Any) -> None:
+    order: list[str] = []
+
+    def side(name: str) -> Any:
+        def measure() -> float:
+            order.append(name)
+            return float(len(order))
+
+        return measure
+
+    found = sides.alternated({"a": side("a"), "b": side("b")}, 4)
+    assert order == ["a", "b", "b", "a", "a", "b", "b", "a"]
+    assert found == {"a": [1.0, 4.0, 5.0, 8.0], "b": [2.0, 3.0, 6.0, 7.0]}
+
+
+def test_a_ratio_is_that_of_medians_and_knows_which_way_its_goal_lies(sides: Any) -> None:
+    ours, theirs = sides.Side("ours", (1.0, 2.0, 90.0)), sides.Side("theirs", (9.0, 10.0, 11.0))
+    faster = sides.times_faster("training", ours, theirs, 5)
+    assert (faster.value, faster.met, faster.at_least) == (5.0, True, True)
+    assert not sides.times_faster("training", ours, theirs, 5.1).met
+    latency = sides.share_of_the_time("latency", ours, theirs, 0.2)
+    assert (latency.value, latency.met, latency.at_least) == (0.2, True, False)
+    assert not sides.share_of_the_time("latency", ours, theirs, 0.19).met
+    rate = sides.times_the_rate("scoring", theirs, ours, 5)
+    assert (rate.value, rate.met) == (5.0, True)
+    assert not sides.times_the_rate("scoring", ours, theirs, 5).met
+    share = sides.share_of_the_rate("of the ceiling", ours, theirs, 0.2)
+    assert (share.value, share.met, share.measured, share.goal) == (0.2, True, "20 %", ">= 20 %")
+
+
+def test_what_was_not_measured_meets_no_goal(sides: Any) -> None:
+    nothing, something = sides.Side("ours", ()), sides.Side("theirs", (1.0,))
+    for compare in (sides.times_faster, sides.times_the_rate, sides.share_of_the_rate, sides.share_of_the_time):
+        for pair in ((nothing, something), (something, nothing), (something, sides.Side("zero", (0.0,)))):
+            row = compare("x", *pair, 1)
+            if row.value is None or not math.isfinite(row.value):
+                assert row.met is False
+                assert row.measured == "not measured"
+    assert sides.verdict([sides.times_faster("x", nothing, something, 1)]) == 6
+
+
+def test_one_goal_missed_is_the_exit_code_and_stands_out_in_the_table(sides: Any) -> None:
+    ours, theirs = sides.Side("ours", (2.0,)), sides.Side("theirs", (4.0,))
+    rows = [sides.times_faster("first", ours, theirs, 2), sides.figure("second", 1.5, "s")]
+    assert sides.verdict(rows) == 0
+    rows.append(sides.times_faster("third", ours, theirs, 3))
+    assert sides.verdict(rows) == 6
+    assert sides.table(rows).splitlines() == [
+        "what   | goal   | measured | medians              | met",
+        "-------+--------+----------+----------------------+----",
+        "first  | >= 2 x | 2 x      | ours 2 s, theirs 4 s | yes",
+        "second |        | 1.5 s    |                      |",
+        "third  | >= 3 x | 2 x      | ours 2 s, theirs 4 s | NO",
+    ]
+
+
+def test_a_row_told_as_json_and_read_again_is_the_same_row(sides: Any) -> None:
+    ours, theirs = sides.Side("ours", (2.0, 3.0), "ms"), sides.Side("theirs", (4.0,), "ms")
+    for row in (sides.share_of_the_time("x", ours, theirs, 0.5), sides.figure("y", "words")):
+        assert sides.Row.from_json(json.loads(json.dumps(row.as_json(), allow_nan=False))) == row
+    missing = sides.times_faster("z", sides.Side("ours", ()), theirs, 1).as_json()
+    assert missing["value"] is None
+    assert missing["medians"] == [None, 4.0]
+    json.dumps(missing, allow_nan=False)
+
+
+def test_real_comments_are_read_where_they_are_named_and_nothing_takes_their_place(
+    sides: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, tiny_comments: Path
+) -> None:
+    monkeypatch.delenv("RETORT_REAL_DATA", raising=False)
+    assert "embedded sample" in sides.source().origin
+    monkeypatch.setenv("RETORT_REAL_DATA", str(tmp_path))
+    with pytest.raises(DataError, match=r"no civil_comments/train\.csv"):
+        sides.source()
+    (tmp_path / "civil_comments").mkdir()
+    (tmp_path / "civil_comments" / "train.csv").write_bytes(tiny_comments.read_bytes())
+    assert sides.source().origin.startswith("real comments")
+    assert set(sides.drawn_texts(10, 0)) <= set(pd.read_csv(tiny_comments)["text"])
+
+
+def test_drawn_comments_are_the_same_for_one_seed_and_begin_again_where_there_are_fewer(
+    sides: Any, tiny_comments: Path
+) -> None:
+    where = sides.Source(tiny_comments, "tiny")
+    drawn = sides.drawn_texts(250, 1, where=where)
+    assert drawn == sides.drawn_texts(250, 1, where=where) != sides.drawn_texts(250, 2, where=where)
+    assert len(set(drawn[:120])) == 120
+    assert drawn[120:240] == drawn[:120]
+
+
+def test_the_two_sides_files_share_no_comment_and_say_how_many_there_are(
+    sides: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, tiny_comments: Path
+) -> None:
+    monkeypatch.setattr(sides, "source", lambda: sides.Source(tiny_comments, "tiny comments"))
+    parts = sides.write_parts(tmp_path / "parts", 100, 0)
+    frames = {name: pd.read_csv(getattr(parts, name)) for name in ("train", "validation", "test")}
+    assert {name: len(frame) for name, frame in frames.items()} == parts.rows == {
+        "train": 70, "validation": 15, "test": 15,
+    }  # fmt: skip
+    assert len({text for frame in frames.values() for text in frame["text"]}) == 100
+    assert all(0 < (frame["toxicity"] >= parts.label_threshold).mean() < 1 for frame in frames.values())
+    assert str(parts) == "tiny comments: 70 train, 15 validation, 15 test"
+    assert "all 120, for 500 are not there" in str(sides.write_parts(tmp_path / "more", 500, 0))
+
+
+def test_a_side_that_fails_is_told_by_its_last_words(sides: Any, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    program = "import os, sys; print('began', os.environ['HF_HUB_OFFLINE']); sys.exit({})"
+    assert sides.timed([sys.executable, "-c", program.format(0)], log) > 0
+    assert log.read_text() == "began 1\n"
+    with pytest.raises(RunError, match=r"ended with 3: began 1"):
+        sides.timed([sys.executable, "-c", program.format(3)], log)
+
+
+def test_work_that_is_left_out_is_not_counted(sides: Any, tiny_bert: Path) -> None:
+    model: BertForSequenceClassification = classifier_from_base(resolve_base(str(tiny_bert)), ("toxicity",), 0).eval()
+    model.set_attn_implementation("eager")
+    lengths = [3, 17, 40]
+    with torch.no_grad(), first_token_only(model), FlopCounterMode(display=False) as counter:
+        for length in lengths:
+            model(input_ids=torch.ones((1, length), dtype=torch.int64))
+    assert counter.get_total_flops() == sides.computed_flops(model.config, np.array(lengths))
+
+
+def test_models_with_random_weights_are_made_once_and_the_student_has_every_other_layer(
+    sides: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models = sides.Models(tmp_path, sides.Shape("small", 4, 16, 2))
+    teacher, student = models.teacher(), models.student()
+    stamp = (student / "model.safetensors").stat().st_mtime_ns
+    monkeypatch.setattr(sides.Models, "_write_classifier", None)
+    assert sides.Models(tmp_path, sides.Shape("small", 4, 16, 2)).student() == student
+    assert (student / "model.safetensors").stat().st_mtime_ns == stamp
+    loaded = [BertForSequenceClassification.from_pretrained(folder) for folder in (teacher, student)]
+    assert [model.config.num_hidden_layers for model in loaded] == [4, 2]
+    for own, copied in ((0, 0), (1, 2)):
+        theirs = loaded[0].bert.encoder.layer[copied].state_dict()
+        assert all(
+            torch.equal(value, theirs[name]) for name, value in loaded[1].bert.encoder.layer[own].state_dict().items()
+        )
+
+
+def test_an_error_is_one_line_with_retorts_exit_code(sides: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    def fails() -> int:
+        raise DataError("here:\n nothing there; give something")
+
+    with pytest.raises(SystemExit) as exit_code:
+        sides.ended(fails)
+    assert exit_code.value.code == 3
+    assert capsys.readouterr().err == "error: here: nothing there; give something\n"
