@@ -11,7 +11,9 @@ COMMANDS = [c.callback.__name__ for c in app.registered_commands if c.callback]
 
 
 def test_the_commands_are_those_that_work() -> None:
-    assert COMMANDS == ["compare", "predict", "evaluate", "presets", "data", "export", "serve", "calibrate"]
+    assert COMMANDS == [
+        "compare", "predict", "evaluate", "presets", "data", "export", "score", "bench", "serve", "calibrate",
+    ]  # fmt: skip
     listed = retort("--help").out
     assert all(re.search(rf"^\s+{name}\s", listed, re.MULTILINE) for name in COMMANDS)
 
@@ -36,7 +38,7 @@ def test_every_option_says_what_it_is_for(command: str) -> None:
 
 
 def test_every_command_that_reads_a_file_takes_the_column_flags() -> None:
-    for command in ("compare", "evaluate", "data", "export", "calibrate"):
+    for command in ("compare", "evaluate", "data", "export", "bench", "calibrate"):
         shown = retort(command, "--help").out
         for flag in ("--text-column", "--id-column", "--toxicity-column", "--identity-attack-column"):
             assert flag in shown, (command, flag)
