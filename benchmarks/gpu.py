@@ -93,7 +93,7 @@ def main() -> int:
         ),
         *(
             sides.figure(
-                f"  training {arm.name}; last training loss {arm.losses[0]:.3f} and {arm.losses[1]:.3f}",
+                f"  training {arm.name}; mean loss {arm.losses[0]:.3f} and {arm.losses[1]:.3f}",
                 sides.times(arm.theirs / arm.ours),
                 sides=(sides.Side("retort", (arm.ours,)), sides.Side("Trainer", (arm.theirs,))),
             )
@@ -195,7 +195,7 @@ def trained(bench: Bench) -> list[Trained]:
         sides.timed(sides.usual_way("train", *theirs, "--out", out, *files), bench.folder / f"{name}.log")
         result = json.loads((out / "result.json").read_text("utf-8"))
         serving.note(f"{name}: retort {seconds:.1f} s, Trainer {result['train_seconds']:.1f} s")
-        return Trained(name, useful, seconds, result["train_seconds"], (losses[0], (result["losses"] or [np.nan])[-1]))
+        return Trained(name, useful, seconds, result["train_seconds"], (losses[0], result["train_loss"]))
 
     shared: list[str | Path] = ["--base", base.folder, "--epochs", "1", "--batch-size", str(given.batch_size)]
     shared += ["--padding", "longest", "--max-length", str(sides.MAX_LENGTH), "--seed", str(given.seed), "--bf16"]

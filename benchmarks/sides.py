@@ -57,7 +57,8 @@ class Side:
         return serving.middle(self.values)
 
     def __str__(self) -> str:
-        return " ".join(part for part in (self.name, number(self.median), self.unit) if part)
+        unit = self.unit if math.isfinite(self.median) else ""
+        return " ".join(part for part in (self.name, number(self.median), unit) if part)
 
 
 @dataclass(frozen=True)

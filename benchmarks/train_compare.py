@@ -71,7 +71,9 @@ def main() -> int:
 def assignments(further: list[str]) -> list[str]:
     """The settings of both sides, as --set of retort; `further` are laid over them."""
     both = [f"{table}.{key}" for table in _TABLES for key in ("epochs=1", f"batch_size={_BATCH}")]
-    return [f"arms=[{','.join(ARMS)}]", f"max_length={sides.MAX_LENGTH}", *both, *_SMALLEST, *further]
+    # The files hold what was drawn: all of it is wanted.
+    shared = [f"arms=[{','.join(ARMS)}]", f"max_length={sides.MAX_LENGTH}", 'data.comments=""']
+    return [*shared, *both, *_SMALLEST, *further]
 
 
 def our_way(base: str, chosen: list[str], parts: sides.Parts, seed: int, folder: Path) -> dict[str, Any]:

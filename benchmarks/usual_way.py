@@ -75,7 +75,7 @@ def train(given: argparse.Namespace) -> None:
     else:
         trainer = Trainer(**common)
     loaded = time.perf_counter()
-    trainer.train()
+    outcome = trainer.train()
     trained = time.perf_counter()
     logits = trainer.predict(parts["test"]).predictions
     trainer.save_model(str(given.out))
@@ -86,7 +86,7 @@ def train(given: argparse.Namespace) -> None:
         "train_seconds": trained - loaded,
         "after_seconds": time.perf_counter() - trained,
         "trainable": sum(p.numel() for p in trainer.model.parameters() if p.requires_grad),
-        "losses": [line["loss"] for line in trainer.state.log_history if "loss" in line],
+        "train_loss": outcome.training_loss,
         "test": probabilities.tolist(),
     }
     (given.out / "result.json").write_text(json.dumps(result), "utf-8")
@@ -117,9 +117,10 @@ class Distilling(Trainer):
             teacher = self.teacher(**inputs, output_hidden_states=True)
         temperature = self.given.temperature
         hard = functional.binary_cross_entropy_with_logits(student.logits.float(), labels)
-        soft = functional.binary_cross_entropy_with_logits(
-            student.logits.float() / temperature, torch.sigmoid(teacher.logits.float() / temperature)
-        )
+        softened = teacher.logits.float() / temperature
+        opinion = torch.sigmoid(softened)
+        soft = functional.binary_cross_entropy_with_logits(student.logits.float() / temperature, opinion)
+        soft = soft - functional.binary_cross_entropy_with_logits(softened, opinion)
         mask = inputs["attention_mask"].float()
         hidden = torch.zeros((), device=labels.device)
         for own, entry in zip(student.hidden_states[1:], self.given.entries, strict=True):

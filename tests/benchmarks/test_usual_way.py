@@ -99,6 +99,9 @@ def test_both_sides_minimise_the_same(script: Any, tiny_bert: Path, tmp_path: Pa
     usual = script("usual_way")
     teacher = classifier_from_base(resolve_base(str(tiny_bert)), ("toxicity",), seed=0).eval()
     student = student_from_teacher(teacher, (0, 2))
+    with torch.no_grad():  # a teacher of another opinion
+        teacher.classifier.weight *= -30
+        teacher.classifier.bias += 2
     for dropout in (module for module in student.modules() if isinstance(module, torch.nn.Dropout)):
         dropout.p = 0.0
     student.train()
@@ -113,7 +116,8 @@ def test_both_sides_minimise_the_same(script: Any, tiny_bert: Path, tmp_path: Pa
     )  # fmt: skip
     settings = usual.TrainingArguments(output_dir=str(tmp_path), report_to="none", use_cpu=True)
     trainer = usual.Distilling(model=student, args=settings, teacher=teacher, given=given)
-    trainer.compute_loss(student, {"input_ids": ids, "attention_mask": mask, "labels": labels}).backward()
+    their_loss = trainer.compute_loss(student, {"input_ids": ids, "attention_mask": mask, "labels": labels})
+    their_loss.backward()
     theirs = [parameter.grad.clone() for parameter in student.parameters() if parameter.grad is not None]
     student.zero_grad()
     with torch.no_grad():
@@ -122,7 +126,9 @@ def test_both_sides_minimise_the_same(script: Any, tiny_bert: Path, tmp_path: Pa
     output = student(input_ids=ids, attention_mask=mask, output_hidden_states=True)
     objective = Objective(weights)
     terms = objective.terms(output.logits, output.hidden_states, Batch(ids, mask, labels, said.logits, hidden))
-    sum(objective.weight(name) * term / 4 for name, term in terms.items()).backward()
+    our_loss = sum(objective.weight(name) * term / 4 for name, term in terms.items())
+    torch.testing.assert_close(our_loss, their_loss, rtol=1e-5, atol=1e-6)
+    our_loss.backward()
     ours = [parameter.grad for parameter in student.parameters() if parameter.grad is not None]
     assert len(ours) == len(theirs) > 10
     for own, other in zip(ours, theirs, strict=True):
@@ -134,6 +140,8 @@ def test_the_pipeline_is_timed_once_loaded_and_gives_every_row_its_probability(
 ) -> None:
     usual, sides = script("usual_way"), script("sides")
     model = classifier_from_base(resolve_base(str(tiny_bert)), ("toxicity",), seed=0).eval()
+    with torch.no_grad():  # an opinion that hangs on every token
+        model.classifier.weight *= 30
     save_classifier(model, tiny_bert, 16, tmp_path / "model")
     texts = ["the mayor opened the bridge today", "a comment", "what is this\nthing, and that", "of a bank " * 20]
     file = sides.write_texts(tmp_path / "texts.csv", texts)

@@ -133,6 +133,9 @@ def test_columns_can_be_named(model: Path, tmp_path: Path) -> None:
         (("{in}", "{new}/s.csv", "--threads", "0"), 2, "--threads"),
         (("{in}",), 2, "OUT"),
         (("gone.csv", "{new}/s.csv"), 3, "no such file"),
+        # Before a model is loaded, which may take long.
+        (("{in}", "{in}", "--model", "gone"), 2, "is there already"),
+        (("gone.csv", "{new}/s.csv", "--model", "gone"), 3, "no such file"),
         (("{empty}", "{new}/s.csv"), 3, "is empty"),
         (("{in}", "{new}/s.csv", "--text-column", "body"), 3, "no column 'body'"),
         (("{in}", "{new}/s.csv", "--id-column", "key"), 3, "--id-column"),
