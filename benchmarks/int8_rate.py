@@ -35,7 +35,7 @@ def main() -> int:
         engines = []
 
         def ceiling() -> float:
-            rate = measure_ceilings(seconds=0.2 if given.quick else 1.5)["int8"]
+            rate = measure_ceilings(seconds=0.2 if given.quick else 4.0)["int8"]
             engines.append(rate.engine)
             return rate.flop_per_second
 

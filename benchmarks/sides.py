@@ -38,6 +38,8 @@ MAX_LENGTH = 128
 PRIMARY = "toxicity"
 _TERMINATED = 143
 _TAIL = 15
+# With more of the machine in other programs' hands, times mean nothing.
+_QUIET = 0.05
 
 
 # ---------------------------------------------------------------------------------------------- results
@@ -111,11 +113,17 @@ def times_the_rate(what: str, ours: Side, theirs: Side, goal: float | None) -> R
 
 
 def share_of_the_rate(what: str, ours: Side, ceiling: Side, goal: float | None) -> Row:
-    """What share (0 to 1) of a ceiling is reached."""
-    value = _quotient(ours.median, ceiling.median)
+    """What share (0 to 1) of a ceiling is reached.
+
+    A ceiling is the highest rate of all rounds, not their median: whatever disturbs a matrix product makes it slower,
+    and a ceiling that was disturbed would flatter us.
+    """
+    highest = Side(f"{ceiling.name}, highest of {len(ceiling.values)}", (max(ceiling.values, default=math.nan),))
+    highest = dataclasses.replace(highest, unit=ceiling.unit)
+    value = _quotient(ours.median, highest.median)
     if goal is None:
-        return Row(what, percent(value), sides=(ours, ceiling))
-    return _ratio(what, value, goal, True, percent(value), f">= {percent(goal)}", ours, ceiling)
+        return Row(what, percent(value), sides=(ours, highest))
+    return _ratio(what, value, goal, True, percent(value), f">= {percent(goal)}", ours, highest)
 
 
 def share_of_the_time(what: str, ours: Side, theirs: Side, goal: float) -> Row:
@@ -197,6 +205,7 @@ def tell(
             "time": runs.utc_now(),
             "data": data,
             "settings": settings,
+            "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
             "rows": [row.as_json() for row in rows],
             "notes": list(notes),
             "figures": _without_nan(dict(figures or {})),
@@ -296,8 +305,9 @@ class Bystanders(serving.Bystanders):
 
 
 def bystanders(share: float) -> Row:
-    """The line that says how quiet the machine was."""
-    return figure("other programs' share of the machine", percent(share))
+    """The line that says how quiet the machine was, and whether that was quiet enough for figures to mean anything."""
+    loud = f", over {percent(_QUIET)}: measure again when they are done" if share > _QUIET else ""
+    return figure("other programs' share of the machine", f"{percent(share)}{loud}")
 
 
 # ---------------------------------------------------------------------------------------- command line
@@ -330,6 +340,7 @@ def ended(main: Callable[[], int]) -> NoReturn:
     """Runs a script's `main` and turns what went wrong into one line and retort's exit codes."""
     # Read when huggingface_hub is first imported; without it a load that misses a file waits for a network.
     os.environ["HF_HUB_OFFLINE"] = "1"
+    keep_to_same_cores()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(_TERMINATED))
     try:
         sys.exit(main())
@@ -339,6 +350,17 @@ def ended(main: Callable[[], int]) -> NoReturn:
     except KeyboardInterrupt:
         print("error: interrupted; nothing was written", file=sys.stderr)
         sys.exit(INTERRUPTED)
+
+
+def keep_to_same_cores() -> None:
+    """Keeps this process, and all that it starts, on as many cores as OMP_NUM_THREADS says.
+
+    torch and the matrix rates heed that variable, onnxruntime does not: without this one side would have a core, the
+    other all of them.
+    """
+    asked = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]
+    if asked.isdecimal() and int(asked) and hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: int(asked)])
 
 
 @contextlib.contextmanager

@@ -105,7 +105,7 @@ def measured(given: argparse.Namespace, models: sides.Models, count: int) -> tup
     engines = []
 
     def ceiling() -> float:
-        rate = measure_ceilings(seconds=0.2 if given.quick else 1.5)[precision]
+        rate = measure_ceilings(seconds=0.2 if given.quick else 4.0)[precision]
         engines.append(rate.engine)
         return rate.flop_per_second
 

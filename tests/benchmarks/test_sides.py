@@ -3,6 +3,8 @@
 import importlib
 import json
 import math
+import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -58,8 +60,18 @@ def test_a_ratio_is_that_of_medians_and_knows_which_way_its_goal_lies(sides: Any
     rate = sides.times_the_rate("scoring", theirs, ours, 5)
     assert (rate.value, rate.met) == (5.0, True)
     assert not sides.times_the_rate("scoring", ours, theirs, 5).met
-    share = sides.share_of_the_rate("of the ceiling", ours, theirs, 0.2)
+
+
+def test_a_ceiling_is_the_highest_rate_that_was_reached_because_what_disturbs_it_only_lowers_it(sides: Any) -> None:
+    ours, ceiling = sides.Side("ours", (1.0, 2.0, 90.0)), sides.Side("matrices", (3.0, 10.0, 4.0), "GFLOP/s")
+    share = sides.share_of_the_rate("of the ceiling", ours, ceiling, 0.2)
     assert (share.value, share.met, share.measured, share.goal) == (0.2, True, "20 %", ">= 20 %")
+    assert share.medians == "ours 2 s, matrices, highest of 3 10 GFLOP/s"
+
+
+def test_a_machine_that_was_not_quiet_is_said_to_be(sides: Any) -> None:
+    assert sides.bystanders(0.01).measured == "1 %"
+    assert "measure again" in sides.bystanders(0.31).measured
 
 
 def test_what_was_not_measured_meets_no_goal(sides: Any) -> None:
@@ -174,7 +186,13 @@ def test_models_with_random_weights_are_made_once_and_the_student_has_every_othe
         )
 
 
-def test_an_error_is_one_line_with_retorts_exit_code(sides: Any, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_error_is_one_line_with_retorts_exit_code(
+    sides: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # The tests' own process keeps its cores and its answer to SIGTERM.
+    monkeypatch.setattr(sides, "keep_to_same_cores", lambda: None)
+    monkeypatch.setattr(sides.signal, "signal", lambda *_: None)
+
     def fails() -> int:
         raise DataError("here:\n nothing there; give something")
 
@@ -182,3 +200,16 @@ def test_an_error_is_one_line_with_retorts_exit_code(sides: Any, capsys: pytest.
         sides.ended(fails)
     assert exit_code.value.code == 3
     assert capsys.readouterr().err == "error: here: nothing there; give something\n"
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this system does not tell cores")
+def test_with_one_thread_asked_for_no_side_gets_a_second_core() -> None:
+    child = "import os; print(len(os.sched_getaffinity(0)))"
+    program = f"import subprocess, sys, sides; sides.ended(lambda: subprocess.call([sys.executable, '-c', {child!r}]))"
+    environment = {**os.environ, "PYTHONPATH": str(SCRIPTS)}
+    for asked, expected in (("1", 1), ("999", len(os.sched_getaffinity(0)))):
+        found = subprocess.run(
+            [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=120,
+            env=environment | {"OMP_NUM_THREADS": asked},
+        )  # fmt: skip
+        assert int(found.stdout) == expected
