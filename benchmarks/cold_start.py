@@ -13,6 +13,8 @@ from pathlib import Path
 
 import sides
 
+from retort.inference.onnx_predictor import INT8
+
 GOAL = 0.25
 _QUICK = 2
 _PROGRAM = """
@@ -27,9 +29,9 @@ def main() -> int:
     options = sides.parser(__doc__ or "", "2 turns, a tiny model", rounds=11)
     given = options.parse_args()
     rounds = min(given.rounds, _QUICK) if given.quick else given.rounds
-    with sides.workshop(given) as folder, sides.Bystanders() as others:
+    with sides.workshop(given) as folder, sides.watched() as others:
         models = sides.models(given, folder)
-        exported, student = models.exported(sides.INT8), models.student()
+        exported, student = models.exported(INT8), models.student()
         text = next(text for text in sides.drawn_texts(50, given.seed) if 20 <= len(text) <= 200 and text[0].isalpha())
         predict = sides.retort("predict", "--model", exported, "--json", text)
         judge = [sys.executable, "-c", _PROGRAM, student, text, str(sides.MAX_LENGTH)]

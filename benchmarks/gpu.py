@@ -75,7 +75,7 @@ def main() -> int:
     given = options.parse_args()
     device = chosen_device(given.device)
     count = _QUICK if given.quick else given.comments
-    with sides.workshop(given) as folder, sides.Bystanders() as others:
+    with sides.workshop(given) as folder, sides.watched() as others:
         bench = Bench(given, folder, sides.models(given, folder), sides.drawn_texts(count, given.seed), device)
         bench.ceiling()  # warms up, and does not count
         bench.ceilings.clear()
@@ -202,7 +202,7 @@ def trained(bench: Bench) -> list[Trained]:
     shared += ["--cpu"] if bench.device.type == "cpu" else []
     teacher = classifier_from_base(base, (sides.PRIMARY,), given.seed, [0.5])
     forward = forward_flops(teacher.config, tokens.lengths)
-    computed = sides.computed_flops(teacher.config, tokens.lengths)
+    computed = forward_flops(teacher.config, tokens.lengths, first_token=True)
     alone = Objective(DistillationSettings(hard=1, soft=0, hidden=0))
     arms = [
         both("teacher", 3 * computed, lambda: fitted(teacher, "teacher", alone), ["teacher", *shared]),

@@ -16,6 +16,7 @@ import serving
 import sides
 
 from retort import runs
+from retort.inference.onnx_predictor import INT8
 
 GOAL = 0.6
 _QUICK = 40
@@ -26,10 +27,10 @@ def main() -> int:
     options.add_argument("--comments", type=sides.positive, default=2000, metavar="N", help="in the file [2000]")
     given = options.parse_args()
     count = _QUICK if given.quick else given.comments
-    with sides.workshop(given) as folder, sides.Bystanders() as others:
+    with sides.workshop(given) as folder, sides.watched() as others:
         from retort.bench.ceilings import measure_ceilings
 
-        model = sides.models(given, folder).exported(sides.INT8)
+        model = sides.models(given, folder).exported(INT8)
         files = score_file.write_files(folder, count, 1, given.seed)
         useful, windows, again = useful_operations(model, files.texts)
         engines = []
@@ -70,13 +71,14 @@ def useful_operations(folder: Path, texts: list[str]) -> tuple[float, list[int],
     """Operations of one pass over the windows of the texts, each window's tokens, and how often a token is read."""
     from transformers import AutoConfig
 
+    from retort.bench.flops import forward_flops
     from retort.inference.reading import Reader, read_tokenizer
 
     readings = Reader(read_tokenizer(folder / runs.TOKENIZER), sides.MAX_LENGTH).read(texts)
     lengths = readings.windows.lengths
     # Every window has a [CLS] and a [SEP] of its own.
     again = float((lengths.sum() - 2 * len(lengths)) / readings.tokens.sum())
-    return sides.computed_flops(AutoConfig.from_pretrained(folder), lengths), lengths.tolist(), again
+    return forward_flops(AutoConfig.from_pretrained(folder), lengths, first_token=True), lengths.tolist(), again
 
 
 if __name__ == "__main__":

@@ -15,6 +15,8 @@ import serving
 import sides
 from serve_latency import in_turns
 
+from retort.inference.onnx_predictor import INT8
+
 GOAL = 0.3
 TOKENS = 64
 _TEXTS = 16
@@ -27,11 +29,11 @@ def main() -> int:
     options = sides.parser(__doc__ or "", "10 pairs, a tiny model", rounds=300)
     given = options.parse_args()
     pairs = min(given.rounds, _QUICK) if given.quick else given.rounds
-    with sides.workshop(given) as folder, sides.Bystanders() as others:
+    with sides.workshop(given) as folder, sides.watched() as others:
         from retort.inference.predictor import Classifier
 
         models = sides.models(given, folder)
-        exported = Classifier.load(models.exported(sides.INT8))
+        exported = Classifier.load(models.exported(INT8))
         texts = texts_of(TOKENS, sides.drawn_texts(200, given.seed), exported.model)
         torch_call = in_torch(models.student())
 

@@ -26,6 +26,7 @@ import serving
 import sides
 
 from retort.errors import RunError
+from retort.inference.onnx_predictor import FP32, INT8
 
 TEACHER_GOAL, SAME_GOAL = 10.0, 5.0
 _BATCHES = (1, 32)
@@ -54,7 +55,7 @@ def main() -> int:
     options.add_argument("--comments", type=sides.positive, default=1000, metavar="N", help="different ones [1000]")
     options.add_argument("--times", type=sides.positive, default=4, metavar="N", help="over in retort's file [4]")
     given = options.parse_args()
-    with sides.workshop(given) as folder, sides.Bystanders() as others:
+    with sides.workshop(given) as folder, sides.watched() as others:
         models = sides.models(given, folder)
         files = write_files(folder, _QUICK if given.quick else given.comments, given.times, given.seed)
         formats, refused = exported(models)
@@ -96,12 +97,12 @@ def exported(models: sides.Models) -> tuple[dict[str, Path], list[str]]:
     """The student's formats that pass the gate, and a line for each that does not."""
     formats: dict[str, Path] = {}
     refused = []
-    for form in (sides.INT8, sides.FP32):
+    for form in (INT8, FP32):
         try:
             formats[form] = models.exported(form)
         except RunError as error:
             refused.append(f"{form} was not exported: {error}")
-    if sides.INT8 not in formats:
+    if INT8 not in formats:
         raise RunError(refused[0])
     return formats, refused
 
@@ -182,7 +183,7 @@ def speed(
 
     return [
         sides.times_the_rate(
-            "scoring a file, int8 student / pipeline on its teacher", ours(sides.INT8), rates["teacher"], TEACHER_GOAL
+            "scoring a file, int8 student / pipeline on its teacher", ours(INT8), rates["teacher"], TEACHER_GOAL
         ),
         sides.times_the_rate(
             f"scoring a file, best format ({best}) / pipeline, same model", ours(best), rates["student"], SAME_GOAL
@@ -208,7 +209,7 @@ def quality(form: str, ours: Any, theirs: Any, alike: Sequence[int]) -> sides.Ro
     apart = np.abs(ours[rows] - theirs[rows])
     flipped = int(np.count_nonzero((ours[rows] >= 0.5) != (theirs[rows] >= 0.5)))
     said = f"probabilities at most {apart.max():.2g} apart, {flipped} of {len(rows):,} verdicts flipped"
-    if form == sides.FP32:
+    if form == FP32:
         return sides.required(f"  {form} and pipeline, same model", said, "<= 0.0001 apart", bool(apart.max() <= 1e-4))
     most = max(len(rows) // 100, 2)
     return sides.required(f"  {form} and pipeline, same model", said, f"<= {most} flipped", flipped <= most)

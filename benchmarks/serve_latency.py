@@ -59,7 +59,7 @@ def main() -> int:
 
             calls = (lambda text: bare.read([text]), over_http)
             in_turns(calls, texts[:_WARM_UP], 0.0, randomness)
-            with serving.Bystanders(server) as others:
+            with serving.watched(server) as others:
                 model_seconds, http_seconds = in_turns(calls, texts, given.pause / 1000, randomness)
 
     model_p50, http_p50 = (serving.percentile(one, 0.5) for one in (model_seconds, http_seconds))

@@ -113,7 +113,7 @@ class Load:
         server_cpu, client_cpu = self._server.cpu_seconds(), time.process_time()
         begins = time.perf_counter()
         counted.ended_at = begins + seconds
-        with serving.Bystanders(self._server) as others:
+        with serving.watched(self._server) as others:
             while (now := time.perf_counter()) < counted.ended_at:
                 late.extend(due(now))
                 while late and self._send(late[0]):

@@ -97,7 +97,7 @@ def main() -> int:
     with serving.serving(given.model, serving.server_options(given)) as server:
         served = serving.model_of(server)
         before = ask(server.address, calls // 4, kept=True)
-        with serving.Bystanders(server) as others, Slow(server.address, given.clients) as slow:
+        with serving.watched(server) as others, Slow(server.address, given.clients) as slow:
             kept = ask(server.address, calls, kept=True)
             fresh = ask(server.address, calls, kept=False)
             with serving.Connection(server.address) as asked:

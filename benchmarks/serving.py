@@ -27,6 +27,7 @@ from typing import Any, NamedTuple
 import psutil
 
 from retort import runs
+from retort.bench.bystanders import Bystanders
 
 CLASSIFY = "/api/v1/classify"
 ANALYZE = "/v1alpha1/comments:analyze"
@@ -280,32 +281,9 @@ def model_of(server: ServerProcess) -> dict[str, Any]:
     return found
 
 
-class Bystanders:
-    """How much of the machine other programs used meanwhile: where it is more than a little, times mean nothing.
-
-    Used as a context manager around what is measured; `share` is 0 to 1, stolen time included.
-    """
-
-    def __init__(self, server: ServerProcess) -> None:
-        self._server = server
-        self.share = math.nan
-
-    def __enter__(self) -> "Bystanders":
-        self._began, self._busy, self._ours = time.monotonic(), _busy_seconds(), self._own_seconds()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        seconds = (time.monotonic() - self._began) * (psutil.cpu_count() or 1)
-        others = (_busy_seconds() - self._busy) - (self._own_seconds() - self._ours)
-        self.share = max(0.0, others / seconds)
-
-    def _own_seconds(self) -> float:
-        return time.process_time() + self._server.cpu_seconds()
-
-
-def _busy_seconds() -> float:
-    times = psutil.cpu_times()
-    return float(sum(times) - times.idle - getattr(times, "iowait", 0.0) - getattr(times, "guest", 0.0))
+def watched(server: ServerProcess) -> Bystanders:
+    """How much of the machine neither this process nor the server uses."""
+    return Bystanders(lambda: time.process_time() + server.cpu_seconds())
 
 
 def bystanders(share: float) -> Check:

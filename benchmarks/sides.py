@@ -26,7 +26,9 @@ import psutil
 import serving
 
 from retort import runs
+from retort.bench.bystanders import Bystanders
 from retort.errors import INTERRUPTED, DataError, RetortError, RunError
+from retort.inference.onnx_predictor import INT8
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -290,18 +292,14 @@ def environment() -> dict[str, str]:
     return dict(os.environ) | {"HF_HUB_OFFLINE": "1"}
 
 
-class Bystanders(serving.Bystanders):
-    """How much of the machine (0 to 1) neither this process nor its ended children used.
+def watched() -> Bystanders:
+    """How much of the machine neither this process nor its ended children use."""
 
-    Where it is more than a little, times mean nothing.
-    """
-
-    def __init__(self) -> None:
-        self.share = math.nan
-
-    def _own_seconds(self) -> float:
+    def own_seconds() -> float:
         used = psutil.Process().cpu_times()
         return float(used.user + used.system + used.children_user + used.children_system)
+
+    return Bystanders(own_seconds)
 
 
 def bystanders(share: float) -> Row:
@@ -372,24 +370,6 @@ def workshop(given: argparse.Namespace) -> Iterator[Path]:
         return
     with tempfile.TemporaryDirectory(prefix="retort-bench-") as folder:
         yield Path(folder)
-
-
-# ------------------------------------------------------------------------------------------------- work
-
-
-def computed_flops(config: Any, lengths: Any) -> float:
-    """FLOP of a forward pass over sequences of `lengths` tokens as retort computes it where only logits are wanted.
-
-    Of the last layer only keys and values are computed for every token, all else for the first token. What is not
-    computed is no work done, so that it does not count, although a plain forward pass would do it.
-    """
-    from retort.bench.flops import forward_flops
-
-    tokens = np.asarray(lengths, np.float64)
-    hidden, inner = config.hidden_size, config.intermediate_size
-    others = tokens - 1
-    saved = 2 * others.sum() * (2 * hidden * hidden + 2 * hidden * inner) + 4 * (others * tokens).sum() * hidden
-    return forward_flops(config, lengths) - float(saved)
 
 
 # --------------------------------------------------------------------------------------------- comments
@@ -497,7 +477,6 @@ class Shape:
 
 BERT_BASE = Shape("bert-base size", 12, 768, 12)
 TINY = Shape("tiny", 4, 64, 2)
-FP32, INT8 = "onnx fp32", "onnx int8"
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ GOALS = {"minilm": 5.0, "bert": 6.0}
 _QUICK = 120
 _BATCH = 16
 # What the other side does not do at all is turned down as far as it goes.
-_SMALLEST = ("evaluation.latency_comments=1", "evaluation.bootstrap_samples=100")
+_SMALLEST = ("evaluation.latency_comments=1", "evaluation.speed_comments=1", "evaluation.bootstrap_samples=100")
 _TABLES = ("teacher", "student", "lora_training")
 _SAMPLES = 1000
 
@@ -41,7 +41,7 @@ _SAMPLES = 1000
 def main() -> int:
     given = _parsed()
     count = _QUICK if given.quick else given.comments or COMMENTS[given.base]
-    with sides.workshop(given) as folder, sides.Bystanders() as others:
+    with sides.workshop(given) as folder, sides.watched() as others:
         parts = sides.write_parts(folder / "comments", count, given.seed)
         base = resolve_base("minilm").folder if given.base == "minilm" else sides.models(given, folder).base()
         chosen = assignments(given.set)

@@ -54,7 +54,7 @@ def main() -> int:
     options.add_argument("--batch-size", type=sides.positive, metavar="N", help="[that of the preset, 32]")
     given = options.parse_args()
     count = _QUICK if given.quick else given.comments
-    with sides.workshop(given) as folder, sides.Bystanders() as others:
+    with sides.workshop(given) as folder, sides.watched() as others:
         watch, facts = measured(given, sides.models(given, folder), count)
     ours = sides.Side("training", tuple(facts["useful"] / s / 1e9 for s in watch.seconds[1:]), "GFLOP/s")
     ceiling = sides.Side(
@@ -77,6 +77,7 @@ def main() -> int:
 def measured(given: argparse.Namespace, models: sides.Models, count: int) -> tuple[Stopwatch, dict[str, Any]]:
     """Trains a teacher for a warm-up epoch and `--rounds` more."""
     from retort.bench.ceilings import measure_ceilings
+    from retort.bench.flops import forward_flops
     from retort.config import DistillationSettings, resolve
     from retort.data.batches import encode
     from retort.models.bases import resolve_base
@@ -122,7 +123,7 @@ def measured(given: argparse.Namespace, models: sides.Models, count: int) -> tup
         progress=watch,
     )
     return watch, {
-        "useful": 3 * sides.computed_flops(model.config, tokens.lengths),
+        "useful": 3 * forward_flops(model.config, tokens.lengths, first_token=True),
         "precision": precision,
         "engine": engines[-1],
         "padding": _padding(tokens.lengths, training.batch_size, given.seed),

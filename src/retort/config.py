@@ -170,6 +170,7 @@ class EvaluationSettings(Settings):
         0.01, description="a difference surely smaller than this is called a tie"
     )
     latency_comments: Positive = Field(100, description="single comments timed, one after the other")
+    speed_comments: Positive = Field(64, description="test comments rated at once to measure comments per second")
 
 
 class ServeSettings(Settings):

@@ -86,12 +86,12 @@ def written_whole(folder: Path) -> Iterator[Path]:
     except BaseException as error:
         shutil.rmtree(partial, ignore_errors=True)
         if isinstance(error, OSError) and error.errno in (errno.ENOTDIR, errno.ENAMETOOLONG):
-            raise ConfigError(f"{folder}: cannot be a folder ({error.strerror}); name another --out") from error
+            raise ConfigError(f"{folder}: cannot be a folder ({error.strerror}); name another place") from error
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EDQUOT):
-            raise ResourceError(f"{folder}: {error.strerror}; free some space or name another --out") from error
+            raise ResourceError(f"{folder}: {error.strerror}; free some space or name another place") from error
         # safetensors has a kind of its own for what the system told it.
         if f"(os error {errno.ENOSPC})" in str(error):
-            raise ResourceError(f"{folder}: no space left on device; free some space or name another --out") from error
+            raise ResourceError(f"{folder}: no space left on device; free some space or name another place") from error
         raise
 
 

@@ -15,12 +15,12 @@ Times = namedtuple("Times", "user nice system idle iowait guest guest_nice")
 def _share(
     monkeypatch: pytest.MonkeyPatch, before: Times, after: Times, *, own: float, seconds: float, cores: int
 ) -> float:
-    values = {"cpu_times": [before, after], "process_time": [1.0, 1.0 + own], "monotonic": [5.0, 5.0 + seconds]}
+    values = {"cpu_times": [before, after], "monotonic": [5.0, 5.0 + seconds]}
+    used = iter((1.0, 1.0 + own))
     monkeypatch.setattr(psutil, "cpu_times", lambda: values["cpu_times"].pop(0))
     monkeypatch.setattr(psutil, "cpu_count", lambda: cores)
-    monkeypatch.setattr(time, "process_time", lambda: values["process_time"].pop(0))
     monkeypatch.setattr(time, "monotonic", lambda: values["monotonic"].pop(0))
-    with Bystanders() as found:
+    with Bystanders(lambda: next(used)) as found:
         assert math.isnan(found.share)
     monkeypatch.undo()
     return found.share
@@ -29,7 +29,7 @@ def _share(
 ZERO = Times(0, 0, 0, 0, 0, 0, 0)
 
 
-def test_what_this_process_used_is_not_theirs(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_was_used_by_those_who_are_no_others_is_not_theirs(monkeypatch: pytest.MonkeyPatch) -> None:
     after = Times(user=16, nice=1, system=3, idle=0, iowait=0, guest=0, guest_nice=0)
     assert _share(monkeypatch, ZERO, after, own=15, seconds=10, cores=2) == pytest.approx(5 / 20)
 
@@ -45,7 +45,14 @@ def test_a_coarse_clock_makes_no_share_below_nothing_or_above_all(monkeypatch: p
     assert _share(monkeypatch, ZERO, Times(30, 0, 0, 0, 0, 0, 0), own=0, seconds=10, cores=2) == 1
 
 
-def test_a_real_block_has_a_share() -> None:
+def test_a_real_block_has_a_share_and_what_this_process_does_is_not_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
     with Bystanders() as found:
         time.sleep(0.05)
     assert 0 <= found.share <= 1
+    found = Bystanders()
+    monkeypatch.setattr(psutil, "cpu_times", lambda: Times(time.process_time(), 0, 0, 0, 0, 0, 0))
+    with found:
+        ends = time.process_time() + 0.05
+        while time.process_time() < ends:
+            pass
+    assert found.share < 0.05

@@ -10,17 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pytest
 import torch
-from torch.utils.flop_counter import FlopCounterMode
 from transformers import BertForSequenceClassification
 
 from retort.errors import DataError, RunError
-from retort.models.bases import resolve_base
-from retort.models.classifier import classifier_from_base
-from retort.models.first_token import first_token_only
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "benchmarks"
 
@@ -156,16 +151,6 @@ def test_a_side_that_fails_is_told_by_its_last_words(sides: Any, tmp_path: Path)
     assert log.read_text() == "began 1\n"
     with pytest.raises(RunError, match=r"ended with 3: began 1"):
         sides.timed([sys.executable, "-c", program.format(3)], log)
-
-
-def test_work_that_is_left_out_is_not_counted(sides: Any, tiny_bert: Path) -> None:
-    model: BertForSequenceClassification = classifier_from_base(resolve_base(str(tiny_bert)), ("toxicity",), 0).eval()
-    model.set_attn_implementation("eager")
-    lengths = [3, 17, 40]
-    with torch.no_grad(), first_token_only(model), FlopCounterMode(display=False) as counter:
-        for length in lengths:
-            model(input_ids=torch.ones((1, length), dtype=torch.int64))
-    assert counter.get_total_flops() == sides.computed_flops(model.config, np.array(lengths))
 
 
 def test_models_with_random_weights_are_made_once_and_the_student_has_every_other_layer(

@@ -214,7 +214,7 @@ def test_a_signal_in_the_middle_ends_it_soon_and_leaves_nothing(
     tiny_exports: Path, tmp_path: Path, out: str, sent: signal.Signals, code: int
 ) -> None:
     # Far more rows than can be scored before the signal comes.
-    source = file_of(tmp_path / "c.csv", [f"{n},{LONG}" for n in range(20_000)])
+    source = file_of(tmp_path / "c.csv", [f'{n},"{LONG}"' for n in range(20_000)])
     with subprocess.Popen(
         command("score", source, tmp_path / out, "--model", tiny_exports / "fp32"),
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=changed({}), preexec_fn=_hears_ctrl_c,

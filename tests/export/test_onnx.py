@@ -59,6 +59,7 @@ def test_retort_json_is_the_arms_with_the_format_beside_it(tiny_run: Path, tiny_
         about = json.loads((tiny_exports / form / "retort.json").read_text())
         assert arm.items() <= about.items()
         assert about["format"] == f"onnx {form}"
+        assert about["parity"]["rows"] > 0
         assert about["source_sha256"] == Classifier.load(tiny_run / "odd").sha256
         assert {"onnxruntime", "torch"} <= about["made_by"]["packages"].keys()
 

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from accelerate.utils import DynamoBackend
 
 from retort.errors import ConfigError
 from retort.training.engine import bf16_is_native, make_accelerator
@@ -26,3 +27,8 @@ def test_without_an_accelerator_the_cpu_is_the_device() -> None:
 def test_an_unknown_tracker_is_refused() -> None:
     with pytest.raises(ConfigError, match="there is tensorboard"):
         make_accelerator("fp32", "wandb")
+
+
+def test_models_are_compiled_when_asked_for() -> None:
+    wanted = [make_accelerator("fp32", compiled=compiled).state.dynamo_plugin.backend for compiled in (True, False)]
+    assert wanted == [DynamoBackend.INDUCTOR, DynamoBackend.NO]

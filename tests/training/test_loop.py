@@ -2,7 +2,6 @@
 
 import copy
 import math
-import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -242,7 +241,6 @@ def test_an_arm_that_learns_fractions_reports_its_train_loss_against_the_labels(
 
 
 @pytest.mark.slow
-@pytest.mark.skipif("RETORT_TEST_COMPILE" not in os.environ, reason="compiling takes long: set RETORT_TEST_COMPILE=1")
 @pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler on a CPU")
 def test_compiled_equals_eager(
     model: BertForSequenceClassification, train: TrainingSet, validation: ValidationSet

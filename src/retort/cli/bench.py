@@ -3,16 +3,13 @@
 import datetime
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
 from retort import runs
 from retort.cli.options import Json, reads_a_file
 from retort.config import ColumnNames
-
-if TYPE_CHECKING:
-    from retort.report.tables import Table
 
 
 @reads_a_file
@@ -63,40 +60,15 @@ def bench(
         )
     for warning in result["warnings"]:
         typer.echo(f"warning: {warning}", err=True)
-    typer.echo(json.dumps(result, allow_nan=False) if as_json else "\n".join(_lines(result, place)))
-
-
-def _lines(result: dict[str, Any], place: Path) -> list[str]:
+    if as_json:
+        typer.echo(json.dumps(result, allow_nan=False))
+        return
+    from retort.cli.tables import print_bench
     from retort.recipes.bench import RESULT
     from retort.report.bench_plot import NAME
-    from retort.report.bench_table import ceilings_table, measured_on, speed_table
+    from retort.report.bench_table import measured_on
 
-    return [
-        measured_on(result),
-        "",
-        *_columns(speed_table(result)),
-        "",
-        *_columns(ceilings_table(result)),
-        "",
-        f"Figures: {place / RESULT}",
-        f"Drawing: {place / f'{NAME}.svg'}, also .png",
-        "",
-        *result["verdict"],
-    ]
-
-
-def _columns(table: "Table") -> list[str]:
-    """The table in columns of one width, numbers to the right; reasons for missing ones below it."""
-    texts = [
-        [column.title for column in table.columns],
-        *[[cell.text + (f" [{table.mark(cell)}]" if cell.why else "") for cell in row] for row in table.rows],
-    ]
-    widths = [max(len(line[place]) for line in texts) for place in range(len(table.columns))]
-    aligned = [
-        "  ".join(
-            text.rjust(width) if column.numeric else text.ljust(width)
-            for text, width, column in zip(line, widths, table.columns, strict=True)
-        ).rstrip()
-        for line in texts
-    ]
-    return [*aligned, *(f"[{number}] {why}" for number, why in enumerate(table.footnotes, 1))]
+    typer.echo(measured_on(result))
+    print_bench(result)
+    typer.echo(f"Figures: {place / RESULT}\nDrawing: {place / f'{NAME}.svg'}, also .png\n")
+    typer.echo("\n".join(result["verdict"]))

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from retort.report.bench_table import ceilings_table, speed_table
 from retort.report.tables import Cell, Column, Table, cost_table, judged_table, pairs_table, seed_table
 
 # What fits a terminal; the report holds them all.
@@ -36,6 +37,12 @@ def print_figures(test: Mapping[str, Any]) -> None:
     columns = (Column("", numeric=False), *(Column(row[0].text) for row in table.rows))
     lines = zip(table.columns[1:], zip(*(row[1:] for row in table.rows), strict=True), strict=True)
     _print(_console(), "", Table(columns, tuple((Cell(column.title), *cells) for column, cells in lines)))
+
+
+def print_bench(result: Mapping[str, Any]) -> None:
+    """Every arm and format, and the ceilings of the machine."""
+    for title, table in (("Speed", speed_table(result)), ("The machine's ceilings", ceilings_table(result))):
+        _print(_console(), title, table)
 
 
 def _console() -> Console:

@@ -10,14 +10,10 @@ import pandas as pd
 import pyarrow as pa
 
 from retort.attributes import PRIMARY
-from retort.data.columns import Columns, find_columns, identifier
-from retort.data.faults import DUPLICATE, MISSING, MOST_FAULTY, NOT_A_NUMBER, OUT_OF_RANGE, Dropped, Faults, text_fault
+from retort.data.columns import Columns, identifier
+from retort.data.faults import MISSING, MOST_FAULTY, NOT_A_NUMBER, OUT_OF_RANGE, Dropped, Faults, text_fault
 from retort.data.rows import Chunk
 from retort.errors import DataError
-
-__all__ = [
-    "DUPLICATE", "Columns", "Comments", "Dropped", "Faults", "Gatherer", "ReadReport", "find_columns", "unique",
-]  # fmt: skip
 
 _SPLITS = {"train": "train", "val": "validation", "valid": "validation", "validation": "validation"} | {
     "dev": "validation",

@@ -10,8 +10,6 @@ from retort.data.parquet import arrow_cells
 from retort.data.rows import file_ending, read_chunks
 from retort.runs import data_sha256
 
-__all__ = ["add_batch", "arrow_cells", "read_file"]
-
 
 def read_file(path: Path, columns: ColumnNames, *, labelled: bool = True, source: str | None = None) -> Comments:
     """The comments of one file; its ending tells the format, its header (or `columns`) what stands where.

@@ -19,8 +19,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from retort.config import ColumnNames
-from retort.data.comments import DUPLICATE, Comments, Dropped, Faults, Gatherer, ReadReport, find_columns
-from retort.data.files import add_batch, arrow_cells
+from retort.data.columns import find_columns
+from retort.data.comments import Comments, Gatherer, ReadReport
+from retort.data.faults import DUPLICATE, Dropped, Faults
+from retort.data.files import add_batch
+from retort.data.parquet import arrow_cells
 from retort.errors import ConfigError, DataError, ResourceError, RetortError
 from retort.runs import SPLIT_NAMES
 from retort.text import fold

@@ -4,7 +4,9 @@ from collections.abc import Iterable
 from importlib import resources
 
 from retort.config import ColumnNames, DataSettings
-from retort.data.comments import Columns, Comments, Dropped, ReadReport
+from retort.data.columns import Columns
+from retort.data.comments import Comments, ReadReport
+from retort.data.faults import Dropped
 from retort.data.files import read_file
 from retort.data.hub import read_hub
 from retort.errors import DataError

@@ -64,6 +64,7 @@ def export(
         if complaint is not None:
             advice = "export it without --int8" if int8 else "report it, naming the versions of torch and onnxruntime"
             raise RunError(f"{folder}: its {about['format']} {complaint}; nothing was written, {advice}")
+        runs.write_json(partial / runs.RETORT, about | {"parity": found.as_json()})
         bytes_after = (partial / runs.ONNX_MODEL).stat().st_size
         (partial / runs.MODEL_CARD).write_text(card(about, found, source.bytes, bytes_after), "utf-8")
         tolerance = INT8_TOLERANCE if int8 else FP32_TOLERANCE

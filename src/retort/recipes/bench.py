@@ -1,7 +1,5 @@
 """How fast every format of every arm is on this machine, and how fast it could be: what `retort bench` runs."""
 
-import contextlib
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -26,7 +24,6 @@ from retort.bench.resident import measure_resident
 from retort.config import ColumnNames
 from retort.data.sources import read_file, read_sample
 from retort.errors import ConfigError, ModelError, ResourceError
-from retort.export.parity import FEW_ROWS
 from retort.inference.predictor import Classifier, model_sha256
 from retort.report.bench_plot import write_drawings
 from retort.report.bench_table import verdict
@@ -38,7 +35,6 @@ Progress = Callable[[str, int, int], None]
 RESULT = "bench.json"
 # From this share of the machine on, used by others, times mean little.
 _BUSY = 0.05
-_CHECKED_ON = re.compile(r"^Both were asked about ([\d,]+) ", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -256,16 +252,8 @@ def _gate(form: Format) -> dict[str, Any] | None:
     """
     if not form.is_export:
         return None
-    rows = (form.about.get("parity") or {}).get("rows") or _rows_of_card(form.folder / runs.MODEL_CARD)
-    weak = None if rows is None else rows < FEW_ROWS
-    return {"passed": not _outdated(form), "rows": rows, "weak": weak}
-
-
-def _rows_of_card(card: Path) -> int | None:
-    with contextlib.suppress(OSError, UnicodeDecodeError):
-        found = _CHECKED_ON.search(card.read_text("utf-8"))
-        return int(found[1].replace(",", "")) if found else None
-    return None
+    parity = form.about.get("parity") or {}
+    return {"passed": not _outdated(form), "rows": parity.get("rows"), "weak": parity.get("weak")}
 
 
 def _outdated(form: Format) -> bool:

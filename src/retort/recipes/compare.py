@@ -27,9 +27,6 @@ from retort.report.page import write_report
 from retort.training.engine import make_accelerator
 from retort.training.loop import Progress
 
-# Comments of the test split that the speed of every arm is measured on.
-_SPEED_COMMENTS = 64
-
 
 class Reporter(Progress, Protocol):
     """Told what happens; draws it on a terminal, prints plain lines, or keeps silent."""
@@ -108,7 +105,7 @@ def _without_null(tables: dict[str, Any]) -> dict[str, Any]:
 
 def _measure_speed(arms: dict[str, Arm], inputs: Inputs, settings: ExperimentSettings) -> None:
     callers = {name: arm.scorer for name, arm in arms.items() if arm.scorer is not None}
-    texts = inputs.test.texts[:_SPEED_COMMENTS]
+    texts = inputs.test.texts[: settings.evaluation.speed_comments]
     for name, speed in measure_speed(callers, texts, settings.evaluation.latency_comments).items():
         arms[name].cost |= speed
 

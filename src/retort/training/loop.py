@@ -118,65 +118,45 @@ def fit(
     set_seed(seed)
     quicken_dropout(model)
     with only_seen_words(model, train.tokens):
-        history, best_epoch = _epochs(
-            model, arm, objective, train, validation, settings, accelerator, seed, teacher, progress, make_optimizer
-        )
+        prepared, optimizer = accelerator.prepare(model, make_optimizer(model, settings))
+        steps = math.ceil(len(train.tokens) / settings.batch_size)
+        total = steps * settings.epochs
+        schedule = get_linear_schedule_with_warmup(optimizer.optimizer, round(settings.warmup * total), total)
+        kept = KeptEpoch(settings.keep)
+        history = []
+        for epoch in range(1, settings.epochs + 1):
+            epoch_began = time.perf_counter()
+            sums, counts = dict.fromkeys((*TERMS, _LABELS), 0.0), dict.fromkeys((*TERMS, _LABELS), 0)
+            prepared.train()
+            batches = training_batches(train.tokens.lengths, settings.batch_size, seed, epoch)
+            with attention_for_training(model, accelerator.device), _last_layer_as_needed(model, objective):
+                for step, rows in enumerate(batches, 1):
+                    step_sums, step_counts = _gradient(
+                        prepared, objective, train, rows, settings.accumulation_steps, teacher, accelerator
+                    )
+                    _require_finite(step_sums, arm, epoch, step)
+                    accelerator.clip_grad_norm_(prepared.parameters(), settings.max_gradient_norm)
+                    optimizer.step()
+                    schedule.step()
+                    optimizer.zero_grad(set_to_none=True)
+                    for term, value in step_sums.items():
+                        sums[term] += value
+                        counts[term] += step_counts[term]
+                    if progress and accelerator.is_main_process:
+                        loss = sum(objective.weight(t) * step_sums.get(t, 0.0) / max(1, step_counts[t]) for t in TERMS)
+                        progress.step(arm, epoch, settings.epochs, step, steps, loss)
+            row = _epoch_row(epoch, objective, sums, counts, prepared, validation)
+            row["seconds"] = round(time.perf_counter() - epoch_began, 3)
+            history.append(row)
+            kept.offer(model, epoch, row["validation"]["average_precision"], row["validation_loss"])
+            _track(accelerator, arm, row)
+            if progress and accelerator.is_main_process:
+                progress.epoch(row)
+        accelerator.unwrap_model(prepared, keep_fp32_wrapper=False)
+        accelerator.free_memory()
+        kept.restore(model)
     model.eval()
-    return Fitted(history, best_epoch, time.perf_counter() - began)
-
-
-def _epochs(
-    model: torch.nn.Module,
-    arm: str,
-    objective: Objective,
-    train: TrainingSet,
-    validation: ValidationSet,
-    settings: TrainingSettings,
-    accelerator: Accelerator,
-    seed: int,
-    teacher: TeacherSignal | None,
-    progress: Progress | None,
-    make_optimizer: OptimizerFactory,
-) -> tuple[list[dict[str, Any]], int]:
-    """The history, and the epoch whose weights the model is left with."""
-    prepared, optimizer = accelerator.prepare(model, make_optimizer(model, settings))
-    steps = math.ceil(len(train.tokens) / settings.batch_size)
-    total = steps * settings.epochs
-    schedule = get_linear_schedule_with_warmup(optimizer.optimizer, round(settings.warmup * total), total)
-    kept = KeptEpoch(settings.keep)
-    history = []
-    for epoch in range(1, settings.epochs + 1):
-        epoch_began = time.perf_counter()
-        sums, counts = dict.fromkeys((*TERMS, _LABELS), 0.0), dict.fromkeys((*TERMS, _LABELS), 0)
-        prepared.train()
-        batches = training_batches(train.tokens.lengths, settings.batch_size, seed, epoch)
-        with attention_for_training(model, accelerator.device), _last_layer_as_needed(model, objective):
-            for step, rows in enumerate(batches, 1):
-                step_sums, step_counts = _gradient(
-                    prepared, objective, train, rows, settings.accumulation_steps, teacher, accelerator
-                )
-                _require_finite(step_sums, arm, epoch, step)
-                accelerator.clip_grad_norm_(prepared.parameters(), settings.max_gradient_norm)
-                optimizer.step()
-                schedule.step()
-                optimizer.zero_grad(set_to_none=True)
-                for term, value in step_sums.items():
-                    sums[term] += value
-                    counts[term] += step_counts[term]
-                if progress and accelerator.is_main_process:
-                    loss = sum(objective.weight(t) * step_sums.get(t, 0.0) / max(1, step_counts[t]) for t in TERMS)
-                    progress.step(arm, epoch, settings.epochs, step, steps, loss)
-        row = _epoch_row(epoch, objective, sums, counts, prepared, validation)
-        row["seconds"] = round(time.perf_counter() - epoch_began, 3)
-        history.append(row)
-        kept.offer(model, epoch, row["validation"]["average_precision"], row["validation_loss"])
-        _track(accelerator, arm, row)
-        if progress and accelerator.is_main_process:
-            progress.epoch(row)
-    accelerator.unwrap_model(prepared, keep_fp32_wrapper=False)
-    accelerator.free_memory()
-    kept.restore(model)
-    return history, kept.epoch
+    return Fitted(history, kept.epoch, time.perf_counter() - began)
 
 
 def _last_layer_as_needed(model: torch.nn.Module, objective: Objective) -> contextlib.AbstractContextManager[None]:

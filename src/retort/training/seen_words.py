@@ -33,12 +33,11 @@ class SeenWords(torch.nn.Module):
         place = torch.full((table.num_embeddings,), -1)
         place[seen] = torch.arange(len(seen))
         self.register_buffer("place", place)
-        self._padding = None if table.padding_idx is None else int(place[table.padding_idx])
 
     def forward(self, ids: Tensor) -> Tensor:
         """(…, width) of ids (…)."""
         if self.training:
-            return functional.embedding(self.place[ids], self.weight, self._padding)
+            return functional.embedding(self.place[ids], self.weight)
         return self.table(ids)  # type: ignore[no-any-return]
 
     def train(self, mode: bool = True) -> "SeenWords":
