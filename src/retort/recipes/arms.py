@@ -113,6 +113,8 @@ class Workbench:
                 "validation": as_saved(arm.scorer(self.inputs.validation.texts)),
                 "test": as_saved(arm.scorer(self.inputs.test.texts)),
             }
+        if kind == "lora":
+            self._require_same_when_merged(arm)
         return arm
 
     def _majority(self, arm: Arm) -> Arm:
@@ -194,7 +196,6 @@ class Workbench:
         if settings.start == "teacher":
             base["sha256"] = runs.sha256(self.folder / "teacher" / "model.safetensors")
         self._write_about(arm, base | {"layer_indices": list(indices)})
-        self._require_same_when_merged(arm)
         return arm
 
     def _from_base(self, arm: Arm) -> BertForSequenceClassification:
@@ -330,7 +331,7 @@ class Workbench:
 
     def _require_same_when_merged(self, arm: Arm) -> None:
         texts = self.inputs.validation.texts[:_MERGED_ROWS]
-        apart = Classifier.load(arm.folder).probabilities(texts)
+        apart = arm.predictions["validation"][: len(texts)]
         together = Classifier.load(arm.folder / runs.MERGED).probabilities(texts)
         worst = float(np.abs(apart - together).max())
         if worst > MERGED_TOLERANCE:

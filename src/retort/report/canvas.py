@@ -9,6 +9,7 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.colors import is_color_like, to_hex
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -17,6 +18,8 @@ from retort.report.style import Mark, Theme
 
 # Inches. A narrow figure is drawn anew for a phone, not a wide one shrunk.
 WIDE, NARROW = 7.6, 3.7
+
+_SVG_DPI, _PNG_DPI = 72, 160
 
 _SETTINGS = {
     "axes.linewidth": 0.8,
@@ -117,7 +120,9 @@ def legend_above(figure: Figure, handles: list[Line2D], theme: Theme, narrow: bo
 def as_svg(figure: Figure, name: str) -> str:
     """The figure as an SVG element: no date, no program name, the page's font, a width that fits its place."""
     buffer = io.StringIO()
-    figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+    # Not savefig, which draws everything twice: once for the layout, which the drawing itself asks for anyway.
+    figure.set_dpi(_SVG_DPI)
+    FigureCanvasSVG(figure).print_svg(buffer, metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
     text = buffer.getvalue()
     text = text[text.index("<svg ") :]
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
@@ -144,7 +149,8 @@ def repainted(figure: Figure, before: Theme, after: Theme) -> Figure:
 def as_png(figure: Figure) -> bytes:
     """The figure as PNG at 160 dots per inch, without the name or version of a program."""
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=160, metadata={"Software": None})
+    figure.set_dpi(_PNG_DPI)
+    FigureCanvasAgg(figure).print_png(buffer, metadata={"Software": None})
     return buffer.getvalue()
 
 
