@@ -122,7 +122,8 @@ def as_svg(figure: Figure, name: str) -> str:
     buffer = io.StringIO()
     # Not savefig, which draws everything twice: once for the layout, which the drawing itself asks for anyway.
     figure.set_dpi(_SVG_DPI)
-    FigureCanvasSVG(figure).print_svg(buffer, metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+    canvas = cast(Any, FigureCanvasSVG(figure))
+    canvas.print_svg(buffer, metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
     text = buffer.getvalue()
     text = text[text.index("<svg ") :]
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
@@ -150,7 +151,7 @@ def as_png(figure: Figure) -> bytes:
     """The figure as PNG at 160 dots per inch, without the name or version of a program."""
     buffer = io.BytesIO()
     figure.set_dpi(_PNG_DPI)
-    FigureCanvasAgg(figure).print_png(buffer, metadata={"Software": None})
+    cast(Any, FigureCanvasAgg(figure)).print_png(buffer, metadata={"Software": None})
     return buffer.getvalue()
 
 
