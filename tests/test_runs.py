@@ -64,7 +64,7 @@ def test_what_is_there_already_is_refused_and_kept(tmp_path: Path, taken: str) -
     ],
 )
 def test_what_the_disk_says_is_told_in_one_line(tmp_path: Path, failure: Exception, kind: type[Exception]) -> None:
-    with pytest.raises(kind, match="--out"), runs.written_whole(tmp_path / "run"):
+    with pytest.raises(kind, match="name another place"), runs.written_whole(tmp_path / "run"):
         raise failure
     assert list(tmp_path.iterdir()) == []
 
