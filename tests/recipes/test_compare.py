@@ -22,6 +22,7 @@ from retort.data.splits import labels
 from retort.evaluation.metrics import METRICS
 from retort.inference.golden import TEXTS
 from retort.inference.predictor import Classifier
+from retort.models import adapters
 from retort.models.bases import resolve_base
 from retort.models.classifier import classifier_from_base
 from retort.recipes.arms import Workbench
@@ -456,6 +457,24 @@ def test_the_adapter_on_the_students_layers_names_the_teacher_in_its_run(tiny_ru
         "sha256": runs.sha256(tiny_run / "teacher" / "model.safetensors"),
         "layer_indices": [0, 2],
     }
+
+
+def test_an_adapter_that_merges_into_another_model_ends_the_run(
+    tiny_bert: Path, tiny_comments: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right = adapters.merged
+
+    def wrong(model: Any) -> Any:
+        plain = right(model)
+        with torch.no_grad():
+            plain.classifier.bias += 0.1
+        return plain
+
+    monkeypatch.setattr(adapters, "merged", wrong)
+    ended = started(tiny_bert, tiny_comments, tmp_path / "run", "majority,lora")
+    assert ended.code == 6
+    assert "arm lora: merged and adapter differ by" in ended.error
+    assert not (tmp_path / "run").exists()
 
 
 def test_an_adapter_whose_base_has_changed_is_refused(tiny_run: Path, tiny_bert: Path, tmp_path: Path) -> None:
