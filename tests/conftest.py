@@ -9,6 +9,7 @@ os.environ["OMP_NUM_THREADS"] = "1"
 
 import csv
 import random
+import shutil
 import string
 from pathlib import Path
 
@@ -66,6 +67,17 @@ def tiny_bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
     BertTokenizerFast(vocab={piece: index for index, piece in enumerate(pieces)}, model_max_length=128).save_pretrained(
         folder
     )
+    return folder
+
+
+@pytest.fixture(scope="session")
+def poolerless_bert(tiny_bert: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """As `tiny_bert`, but trained on words alone, as it were: nothing was ever made of its first token."""
+    from safetensors.torch import load_file, save_file
+
+    folder = shutil.copytree(tiny_bert, tmp_path_factory.mktemp("tiny") / "poolerless")
+    weights = {n: t for n, t in load_file(folder / "model.safetensors").items() if not n.startswith("pooler")}
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
     return folder
 
 

@@ -78,6 +78,27 @@ def test_saved_loaded_and_merged_all_say_the_same(
     assert not torch.allclose(expected, before, atol=1e-3), "nothing was learnt"
 
 
+@pytest.mark.parametrize("variant", ["plain", "pissa"])
+def test_a_pooler_that_was_drawn_learns_and_is_saved_with_the_head(
+    poolerless_bert: Path, tmp_path: Path, variant: str, train: TrainingSet, validation: ValidationSet
+) -> None:
+    base = resolve_base(str(poolerless_bert))
+    drawn = classifier_from_base(base, ("toxicity", "insult"), seed=1)
+    model = adapters.with_adapter(drawn, VARIANTS[variant], base.id, 1, tmp_path, pooler=True)
+    head, pooler = 2 * 32 + 2, 32 * 32 + 32
+    assert count_parameters(model)["trainable"] == 4 * 2 * 2 * 8 * 32 + head + pooler
+    chosen = TrainingSettings(epochs=1, learning_rate=1e-2, batch_size=8)
+    fit(model, "lora", HARD, train, validation, chosen, Accelerator(cpu=True, mixed_precision="no"), seed=0)
+    ids = torch.arange(5, 25).reshape(2, 10)
+    adapters.save_adapter(model, VARIANTS[variant], tmp_path / "adapter", tmp_path)
+    # Who loads it draws another pooler at first.
+    loaded = adapters.load_adapter(fresh(base), tmp_path / "adapter")
+    with torch.no_grad():
+        expected = model(input_ids=ids).logits
+        torch.testing.assert_close(loaded(input_ids=ids).logits, expected, rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(adapters.merged(model).eval()(input_ids=ids).logits, expected, rtol=1e-4, atol=1e-5)
+
+
 def test_a_module_that_bert_lacks_is_refused(base: Base, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="q_proj"):
         adapters.with_adapter(fresh(base), LoraSettings(target_modules=("q_proj",)), base.id, 0, tmp_path)

@@ -15,6 +15,7 @@ from retort.models.attention import attention_for_training
 from retort.models.bases import resolve_base
 from retort.models.classifier import (
     attributes_of,
+    brings_pooler,
     classifier_from_base,
     count_parameters,
     load_classifier,
@@ -92,12 +93,23 @@ def test_a_saved_classifier_that_lacks_a_tensor_is_refused_not_filled_at_random(
         load_classifier(tmp_path)
 
 
-def test_a_base_without_a_pooler_gets_one_from_the_seed(tiny_bert: Path, tmp_path: Path) -> None:
-    folder = shutil.copytree(tiny_bert, tmp_path / "bert")
-    weights = {n: t for n, t in load_file(folder / "model.safetensors").items() if not n.startswith("pooler")}
-    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
-    one, two = (classifier_from_base(resolve_base(str(folder)), ATTRIBUTES, seed=7) for _ in range(2))
-    assert torch.equal(one.bert.pooler.dense.weight, two.bert.pooler.dense.weight)
+def test_a_base_without_a_pooler_gets_one_from_the_seed(poolerless_bert: Path) -> None:
+    base = resolve_base(str(poolerless_bert))
+    one, two, other = (classifier_from_base(base, ATTRIBUTES, seed).bert.pooler.dense.weight for seed in (7, 7, 8))
+    assert torch.equal(one, two)
+    assert not torch.equal(one, other)
+
+
+@pytest.mark.parametrize("form", ["model.safetensors", "pytorch_model.bin"])
+def test_whether_a_base_brings_a_pooler_is_told_from_its_weights(
+    tiny_bert: Path, poolerless_bert: Path, tmp_path: Path, form: str
+) -> None:
+    for folder, brings in ((tiny_bert, True), (poolerless_bert, False)):
+        copy = shutil.copytree(folder, tmp_path / str(brings))
+        if form.endswith(".bin"):
+            torch.save(load_file(copy / "model.safetensors"), copy / form)
+            (copy / "model.safetensors").unlink()
+        assert brings_pooler(resolve_base(str(copy))) is brings
 
 
 def test_a_usable_base_is_accepted_and_one_that_reads_too_little_is_not(tiny_bert: Path) -> None:

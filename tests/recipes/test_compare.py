@@ -477,6 +477,18 @@ def test_an_adapter_that_merges_into_another_model_ends_the_run(
     assert not (tmp_path / "run").exists()
 
 
+def test_lora_on_a_base_without_a_pooler_is_the_same_when_loaded(
+    poolerless_bert: Path, tiny_comments: Path, tmp_path: Path
+) -> None:
+    # With seed 1 the pooler is drawn otherwise than by whoever loads the adapter.
+    run = tmp_path / "run"
+    ended = started(poolerless_bert, tiny_comments, run, "majority,lora", "--seed", "1")
+    assert ended.code == 0, ended.err
+    head, pooler = len(ATTRIBUTES) * (32 + 1), 32 * 32 + 32
+    trainable = comparison_of(run)["arms"]["lora"]["parameters"]["trainable"]
+    assert trainable == 4 * 2 * 2 * 8 * 32 + head + pooler
+
+
 def test_an_adapter_whose_base_has_changed_is_refused(tiny_run: Path, tiny_bert: Path, tmp_path: Path) -> None:
     arm, base = tmp_path / "lora", tmp_path / "bert"
     shutil.copytree(tiny_run / "lora", arm)

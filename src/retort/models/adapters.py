@@ -1,7 +1,7 @@
 """LoRA adapters on a BERT classifier. The one file that knows peft.
 
 peft's low-rank adapters (Hu et al. 2021, arXiv:2106.09685) and the variants it offers: rsLoRA, DoRA,
-PiSSA and LoRA+. The head is trained and saved with the adapter.
+PiSSA and LoRA+. The head is trained and saved with the adapter, and so is a pooler that was drawn with it.
 """
 
 import shutil
@@ -19,6 +19,7 @@ from retort.config import LoraSettings, TrainingSettings
 from retort.errors import ConfigError, ModelError
 
 HEAD = "classifier"
+POOLER = "pooler"
 ADAPTER_CONFIG = "adapter_config.json"
 _INITIAL = "initial"
 # PiSSA starts from a decomposition of the base's own weights, which it changes: the adapter alone would
@@ -27,9 +28,18 @@ _PISSA = "pissa"
 
 
 def with_adapter(
-    model: BertForSequenceClassification, settings: LoraSettings, base_name: str, seed: int, workshop: Path
+    model: BertForSequenceClassification,
+    settings: LoraSettings,
+    base_name: str,
+    seed: int,
+    workshop: Path,
+    *,
+    pooler: bool = False,
 ) -> PeftModel:
-    """`model` with fresh adapters, all else frozen but the head. `workshop` is scratch space on disk."""
+    """`model` with fresh adapters, all else frozen but the head, and with `pooler` that as well.
+
+    `workshop` is scratch space on disk.
+    """
     modules = {name.rpartition(".")[2] for name, _ in model.named_modules()}
     unknown = [name for name in settings.target_modules if name not in modules]
     if unknown:
@@ -42,7 +52,7 @@ def with_adapter(
         lora_alpha=settings.alpha,
         lora_dropout=settings.dropout,
         target_modules=list(settings.target_modules),
-        modules_to_save=[HEAD],
+        modules_to_save=[HEAD, POOLER] if pooler else [HEAD],
         use_rslora=settings.use_rslora,
         use_dora=settings.use_dora,
         init_lora_weights=start,
@@ -73,10 +83,10 @@ def save_adapter(model: PeftModel, settings: LoraSettings, folder: Path, worksho
     """The adapter alone (a peft folder), as a difference from the base as it is published."""
     if settings.init == _PISSA:
         model.save_pretrained(str(folder), path_initial_model_for_weight_conversion=str(workshop / _INITIAL))
-        # Converting keeps the low-rank matrices alone: the head has to be put back (peft 0.21).
+        # Converting keeps the low-rank matrices alone: what learns whole has to be put back (peft 0.21).
         path = folder / "adapter_model.safetensors"
-        head = {name: t for name, t in get_peft_model_state_dict(model).items() if HEAD in name}
-        save_file(load_file(path) | {name: t.detach().cpu().contiguous() for name, t in head.items()}, path)
+        whole = {name: t for name, t in get_peft_model_state_dict(model).items() if "lora_" not in name}
+        save_file(load_file(path) | {name: t.detach().cpu().contiguous() for name, t in whole.items()}, path)
     else:
         model.save_pretrained(str(folder))
     # peft writes a model card of its own; ours takes its place.

@@ -20,11 +20,12 @@ _WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 class Base:
     """A pre-trained BERT on disk. `id` is what a user would name, `sha256` that of its weights file.
 
-    `positions` is the most tokens that it can read at once.
+    `weights` is the file that holds them, `positions` the most tokens that it can read at once.
     """
 
     id: str
     folder: Path
+    weights: Path
     sha256: str
     layers: int
     positions: int
@@ -107,4 +108,4 @@ def _described(name: str, folder: Path, revision: str | None) -> Base:
             "(num_hidden_layers, max_position_embeddings); take a whole copy of the model"
         )
     layers, positions = shape
-    return Base(name, folder, runs.sha256(weights), layers, positions, revision)
+    return Base(name, folder, weights, runs.sha256(weights), layers, positions, revision)

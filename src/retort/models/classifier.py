@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import safe_open
 from tokenizers import Tokenizer
 from transformers import AutoConfig, AutoTokenizer, BertForSequenceClassification, PretrainedConfig
 from transformers.utils import logging as transformers_logging
@@ -41,6 +42,16 @@ def classifier_from_base(
         with torch.no_grad():
             model.classifier.bias.copy_(torch.logit(torch.tensor(shares, dtype=torch.float32), eps=1e-3))
     return model
+
+
+def brings_pooler(base: Base) -> bool:
+    """Whether the base's weights hold a pooler. Else `classifier_from_base` draws one, as it draws the head."""
+    if base.weights.suffix == ".safetensors":
+        with safe_open(base.weights, "pt") as weights:
+            names = list(weights.keys())
+    else:
+        names = list(torch.load(base.weights, map_location="cpu", mmap=True, weights_only=True))
+    return any(name.endswith("pooler.dense.weight") for name in names)
 
 
 def load_classifier(folder: Path) -> BertForSequenceClassification:

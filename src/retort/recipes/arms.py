@@ -27,6 +27,7 @@ from retort.models import adapters
 from retort.models.baselines import TfidfClassifier, majority_probabilities
 from retort.models.bases import Base
 from retort.models.classifier import (
+    brings_pooler,
     classifier_from_base,
     count_parameters,
     load_tokenizer,
@@ -170,15 +171,16 @@ class Workbench:
             indices = layer_indices(settings.layers, start.config.num_hidden_layers)
             body, source = student_from_teacher(start, indices), self.tokenizer_folder
             base: dict[str, Any] = {"arm": "teacher"}
-            base_name = "../teacher"
+            base_name, pooler = "../teacher", False
         else:
             start = self._from_base(arm)
             indices = layer_indices(settings.layers, start.config.num_hidden_layers)
             body, source = student_from_teacher(start, indices), self.base.folder
             base = {"id": self.base.id, "revision": self.base.revision, "sha256": self.base.sha256}
             base_name = self.base.hub_name
+            pooler = not brings_pooler(self.base)
         self._make_ready(body, arm)
-        model = adapters.with_adapter(body, adapter, base_name, self.settings.seed, self.scratch)
+        model = adapters.with_adapter(body, adapter, base_name, self.settings.seed, self.scratch, pooler=pooler)
         self._describe(arm, model, indices, start)
         make_optimizer = adamw
         if adapter.lora_plus_ratio is not None:
