@@ -66,7 +66,7 @@ def test_any_model_says_of_every_row_what_it_says_when_asked_alone(
     np.testing.assert_allclose(numbers, expected, rtol=0, atol=0 if name in ("int8", "tfidf") else 1e-5)
     report = json.loads(ended.out)
     assert report.keys() == {
-        "rows", "verdicts", "rejected", "seconds", "rows_per_second", "out", "model", "threads",
+        "rows", "verdicts", "truncated", "rejected", "seconds", "rows_per_second", "out", "model", "threads",
     }  # fmt: skip
     assert (report["rows"], report["threads"]) == (len(texts), 2)
     assert report["verdicts"]["unsure"] == 1
@@ -74,6 +74,26 @@ def test_any_model_says_of_every_row_what_it_says_when_asked_alone(
     assert report["model"] == {
         "arm": classifier.arm, "format": classifier.format, "sha256": classifier.sha256,
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["odd", "lora", "lora/merged", "fp32", "int8"])
+def test_truncated_a_long_comment_is_scored_by_its_beginning_and_counted(
+    tiny_run: Path, tiny_exports: Path, tmp_path: Path, name: str
+) -> None:
+    folder = (tiny_exports if name in ("fp32", "int8") else tiny_run) / name
+    room = Classifier.load(folder, threads=1).max_length - 2
+    # Every word of these is one token.
+    beginning, short = " ".join(["good"] * room), "bad bus"
+    source = tmp_path / "c.jsonl"
+    source.write_text("".join(json.dumps({"text": text}) + "\n" for text in [f"{beginning} bad", beginning, short]))
+    for options, truncated in ([], 0), (["--truncate"], 1):
+        out = tmp_path / f"{truncated}.csv"
+        ended = retort("score", source, out, "--model", folder, "--json", *options)
+        assert ended.code == 0, ended.err
+        assert json.loads(ended.out)["truncated"] == truncated
+        assert (f"warning: of {truncated} row" in ended.err) is bool(truncated)
+        cut, whole, _ = (row["toxicity"] for row in rows_of(out))
+        assert (cut == whole) is bool(truncated)
 
 
 def test_people_read_one_line(model: Path, tiny_comments: Path, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ def scored(texts: Sequence[str]) -> Scored:
     sums = np.array([[zlib.crc32(text.encode()), zlib.adler32(text.encode())] for text in texts], np.float64)
     tokens = np.full(len(texts), 4)
     unknown = np.array([4 if text.startswith("?") else 0 for text in texts])
-    return Scored(sums / 2**32, tokens, unknown, np.ones(len(texts), np.int64))
+    return Scored(sums / 2**32, tokens, unknown, np.ones(len(texts), np.int64), np.zeros(len(texts), np.bool_))
 
 
 def classifier(model: object = scored) -> Classifier:

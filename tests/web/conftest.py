@@ -52,6 +52,7 @@ class WordClassifier:
             probabilities={name: float(value) for name, value in zip(ATTRIBUTES, row, strict=True)},
             tokens=len(words),
             windows=1 + len(words) // 126,
+            truncated=False,
             warnings=("nearly all of its words are unknown to the model",) if unsure else (),
         )
 

@@ -35,6 +35,10 @@ def score(
     threads: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="Threads that score [all cores].", show_default=False)
     ] = None,
+    truncate: Annotated[
+        bool,
+        typer.Option("--truncate", help="Read no further than the model's longest input: faster, blind to the rest."),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Score every row of a file of any size, in its order.
@@ -47,13 +51,17 @@ def score(
 
     from retort.inference.predictor import Classifier
 
-    classifier = Classifier.load(model, threads=1)
+    classifier = Classifier.load(model, threads=1, truncate=truncate)
     columns = ColumnNames(text=text_column, id=id_column)
     used = threads or local.usable_cores()
     with _RowsDone() as done:
         summary = local.score(source, out, classifier, columns, threads=used, progress=done.show)
     for fault, dropped in summary.faults.dropped().items():
         typer.echo(f"warning: not scored: {dropped.told(fault)}", err=True)
+    if summary.truncated:
+        typer.echo(
+            f"warning: of {summary.truncated:,} rows the first {classifier.max_length} tokens alone were read", err=True
+        )
     if as_json:
         made_by = {"arm": classifier.arm, "format": classifier.format, "sha256": classifier.sha256}
         told = summary.as_dict() | {"out": str(out), "model": made_by, "threads": used}

@@ -56,8 +56,12 @@ class OnnxScorer:
         return found
 
 
-def onnx_model(folder: Path, about: dict[str, Any], threads: int | None = None) -> WindowedModel:
+def onnx_model(
+    folder: Path, about: dict[str, Any], threads: int | None = None, *, truncate: bool = False
+) -> WindowedModel:
     """An exported folder; `about` is its retort.json. `threads` share the work on one window.
+
+    With `truncate` comments are read no further than one window goes.
 
     Raises ModelError when it is unfit: another format, a file missing or not named by the manifest, a model
     that onnxruntime does not load, weights in another file, or other attributes than retort.json names.
@@ -68,7 +72,7 @@ def onnx_model(folder: Path, about: dict[str, Any], threads: int | None = None) 
     _require_files(folder)
     session = open_session(folder / runs.ONNX_MODEL, threads)
     _require_interface(session, len(about["attributes"]), folder)
-    reader = Reader(read_tokenizer(folder / runs.TOKENIZER), int(about["max_length"]))
+    reader = Reader(read_tokenizer(folder / runs.TOKENIZER), int(about["max_length"]), truncate=truncate)
     return WindowedModel(reader, OnnxScorer(session, int8=form == INT8))
 
 

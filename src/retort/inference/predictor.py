@@ -35,8 +35,9 @@ class Answer:
     """What a classifier says of one comment.
 
     threshold: the primary attribute's. probabilities: attribute -> probability, the primary one first. tokens:
-    how many the comment has ([CLS] and [SEP] not counted; words where the model reads words), read in so many
-    windows. warnings: plain sentences, which hold nothing of the comment's text.
+    how many were read ([CLS] and [SEP] not counted; words where the model reads words), in so many windows.
+    truncated: whether the comment goes on behind them. warnings: plain sentences, which hold nothing of the
+    comment's text.
     """
 
     verdict: Verdict
@@ -44,6 +45,7 @@ class Answer:
     probabilities: dict[str, float]
     tokens: int
     windows: int
+    truncated: bool
     warnings: tuple[str, ...]
 
     def as_json(self, index: int) -> dict[str, Any]:
@@ -74,18 +76,19 @@ class Classifier:
     model: Model
 
     @classmethod
-    def load(cls, folder: str | Path, *, threads: int | None = None) -> "Classifier":
+    def load(cls, folder: str | Path, *, threads: int | None = None, truncate: bool = False) -> "Classifier":
         """A model folder: an arm of a run, its export, or any Hugging Face BERT classifier.
 
-        `threads` share the work on one comment; by default as many as there are cores. Raises ModelError when
-        the folder is missing, unfit, or was changed since its manifest was written.
+        `threads` share the work on one comment; by default as many as there are cores. With `truncate` a comment
+        is read no further than `max_length` tokens: quicker, and blind to what stands behind. Raises ModelError
+        when the folder is missing, unfit, or was changed since its manifest was written.
         """
         path = Path(folder)
         require_folder(path)
         if not (path / runs.RETORT).is_file():
-            return _foreign(path, threads)
+            return _foreign(path, threads, truncate)
         about = read_about(path)
-        form, model = _model(path, about, threads)
+        form, model = _model(path, about, threads, truncate)
         return cls(
             about["arm"],
             tuple(about["attributes"]),
@@ -97,7 +100,7 @@ class Classifier:
         )
 
     def read(self, texts: Sequence[str]) -> list[Answer]:
-        """One answer for each text, which is read to its end. Raises DataError for a blank one."""
+        """One answer for each text. Raises DataError for a blank one."""
         return list(self._answers(self._scored(texts)))
 
     def predict(self, texts: Sequence[str]) -> list[dict[str, Any]]:
@@ -114,21 +117,21 @@ class Classifier:
                 raise DataError(f"text {index}: blank; give a comment to judge")
         if not texts:
             none = np.empty(0, np.int64)
-            return Scored(np.empty((0, len(self.attributes))), none, none, none)
+            return Scored(np.empty((0, len(self.attributes))), none, none, none, none.astype(bool))
         return self.model(texts)
 
     def _answers(self, scored: Scored) -> Iterator[Answer]:
         primary = self.attributes[0]
         threshold = self.thresholds[primary]
-        for row, tokens, unknown, windows in zip(
-            scored.probabilities, scored.tokens, scored.unknown, scored.windows, strict=True
+        for row, tokens, unknown, windows, truncated in zip(
+            scored.probabilities, scored.tokens, scored.unknown, scored.windows, scored.truncated, strict=True
         ):
             by_name = {name: float(value) for name, value in zip(self.attributes, row, strict=True)}
             verdict: Verdict = "toxic" if by_name[primary] >= threshold else "non-toxic"
             warnings: tuple[str, ...] = ()
             if unknown >= _UNKNOWN_SHARE * tokens:
                 verdict, warnings = "unsure", (_why_unsure(int(unknown), int(tokens)),)
-            yield Answer(verdict, threshold, by_name, int(tokens), int(windows), warnings)
+            yield Answer(verdict, threshold, by_name, int(tokens), int(windows), bool(truncated), warnings)
 
 
 def _why_unsure(unknown: int, tokens: int) -> str:
@@ -174,13 +177,13 @@ def model_sha256(folder: Path) -> str:
     return runs.sha256(found)
 
 
-def _model(folder: Path, about: dict[str, Any], threads: int | None) -> tuple[str, Model]:
+def _model(folder: Path, about: dict[str, Any], threads: int | None, truncate: bool) -> tuple[str, Model]:
     """The model's format and the model, as its retort.json says."""
     kind, form = about["kind"], about.get("format")
     if form is not None:
         from retort.inference.onnx_predictor import onnx_model
 
-        return form, onnx_model(folder, about, threads)
+        return form, onnx_model(folder, about, threads, truncate=truncate)
     if kind == "tfidf":
         from retort.inference.words import words_model
 
@@ -192,13 +195,15 @@ def _model(folder: Path, about: dict[str, Any], threads: int | None) -> tuple[st
     if kind == "lora":
         from retort.models.restore import load_adapted
 
-        return "torch", torch_model(load_adapted(folder, about), folder, about["max_length"], threads=threads)
-    from retort.models.classifier import load_classifier
+        model: Any = load_adapted(folder, about)
+    else:
+        from retort.models.classifier import load_classifier
 
-    return "torch", torch_model(load_classifier(folder), folder, about["max_length"], threads=threads)
+        model = load_classifier(folder)
+    return "torch", torch_model(model, folder, about["max_length"], threads=threads, truncate=truncate)
 
 
-def _foreign(folder: Path, threads: int | None) -> Classifier:
+def _foreign(folder: Path, threads: int | None, truncate: bool) -> Classifier:
     """A classifier that retort did not make: its own labels, thresholds of one half."""
     if (folder / runs.ONNX_MODEL).is_file():
         raise ModelError(f"{folder}: {runs.ONNX_MODEL} without {runs.RETORT}; take a folder that retort export wrote")
@@ -215,7 +220,7 @@ def _foreign(folder: Path, threads: int | None) -> Classifier:
         model_sha256(folder),
         "torch",
         limit,
-        torch_model(model, folder, limit, columns=columns, threads=threads),
+        torch_model(model, folder, limit, columns=columns, threads=threads, truncate=truncate),
     )
 
 

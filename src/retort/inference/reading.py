@@ -1,4 +1,7 @@
-"""How a comment is read by a model that takes only so many tokens: all of it, in overlapping windows."""
+"""How a comment is read by a model that takes only so many tokens: all of it, in overlapping windows.
+
+Where speed is worth more than the end of long comments, it is truncated to one window instead.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,6 +17,7 @@ from retort.errors import ModelError
 from retort.models.probability import sigmoid
 
 Probabilities = npt.NDArray[np.float64]
+Booleans = npt.NDArray[np.bool_]
 # Windows in, one logit per window and attribute out: (n windows, n attributes).
 WindowScorer = Callable[[Tokens], npt.NDArray[np.floating[Any]]]
 
@@ -25,14 +29,16 @@ _SHARED = 0.25
 class Scored:
     """What a model says of n comments, and what of them it read.
 
-    probabilities: (n, n attributes). tokens: how many each comment has, all of them read; unknown: how many of
-    those the model has no piece for; windows: in how many parts they were read. All (n,).
+    probabilities: (n, n attributes). tokens: how many were read of each comment; unknown: how many of those the
+    model has no piece for; windows: in how many parts they were read; truncated: whether the comment goes on
+    behind them. All (n,).
     """
 
     probabilities: Probabilities
     tokens: Integers
     unknown: Integers
     windows: Integers
+    truncated: Booleans
 
 
 # What stands behind a classifier: comments in, everything about them out.
@@ -43,13 +49,14 @@ Model = Callable[[Sequence[str]], Scored]
 class Readings:
     """The windows of n comments, those of one comment next to each other and in its order.
 
-    starts: (n,), the first window of each comment. tokens, unknown: as in `Scored`.
+    starts: (n,), the first window of each comment. tokens, unknown, truncated: as in `Scored`.
     """
 
     windows: Tokens
     starts: Integers
     tokens: Integers
     unknown: Integers
+    truncated: Booleans
 
     @property
     def window_counts(self) -> Integers:
@@ -64,18 +71,25 @@ class Readings:
 
 
 class Reader:
-    """Comments as windows of at most `max_length` tokens, [CLS] and [SEP] included."""
+    """Comments as windows of at most `max_length` tokens, [CLS] and [SEP] included.
 
-    def __init__(self, tokenizer: Tokenizer, max_length: int) -> None:
+    With `truncate` there is one window for each comment, its beginning.
+    """
+
+    def __init__(self, tokenizer: Tokenizer, max_length: int, *, truncate: bool = False) -> None:
         self.tokenizer = tokenizer
         self.max_length = max_length
+        self.truncate = truncate
         self._frame = Frame.of(tokenizer)
         self._room = self._frame.room(max_length)
         self._unknown_id = tokenizer.token_to_id(getattr(tokenizer.model, "unk_token", None) or "[UNK]")
 
     def read(self, texts: Sequence[str]) -> Readings:
-        """All tokens of every text, which need not be normalised."""
-        bare = token_ids(texts, self.tokenizer)
+        """The tokens of every text, which need not be normalised."""
+        bare = token_ids(texts, self.tokenizer, enough=self._room + 1 if self.truncate else None)
+        truncated = np.asarray([self.truncate and len(ids) > self._room for ids in bare], np.bool_)
+        if self.truncate:
+            bare = [ids[: self._room] for ids in bare]
         windows = [self._windows(ids) for ids in bare]
         counts = np.asarray([len(own) for own in windows], np.int64)
         return Readings(
@@ -83,6 +97,7 @@ class Reader:
             np.cumsum(counts) - counts,
             np.asarray([len(ids) for ids in bare], np.int64),
             np.asarray([np.count_nonzero(ids == self._unknown_id) for ids in bare], np.int64),
+            truncated,
         )
 
     def _windows(self, ids: Ids) -> list[Ids]:
@@ -105,7 +120,13 @@ class WindowedModel:
     def __call__(self, texts: Sequence[str]) -> Scored:
         readings = self.reader.read(texts)
         of_windows = sigmoid(self.scorer(readings.windows))
-        return Scored(readings.largest(of_windows), readings.tokens, readings.unknown, readings.window_counts)
+        return Scored(
+            readings.largest(of_windows),
+            readings.tokens,
+            readings.unknown,
+            readings.window_counts,
+            readings.truncated,
+        )
 
 
 def read_tokenizer(path: Path) -> Tokenizer:

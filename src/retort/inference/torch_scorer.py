@@ -37,8 +37,11 @@ def torch_model(
     *,
     columns: Sequence[int] | None = None,
     threads: int | None = None,
+    truncate: bool = False,
 ) -> WindowedModel:
-    """Scores whole comments with `model`. torch knows one number of `threads` for the whole process.
+    """Scores whole comments with `model`, or with `truncate` one window of each.
+
+    torch knows one number of `threads` for the whole process.
 
     Raises ModelError when the tokenizer cannot be loaded.
     """
@@ -46,4 +49,6 @@ def torch_model(
         torch.set_num_threads(threads)
     model.eval()
     use_first_token(model)
-    return WindowedModel(Reader(load_tokenizer(tokenizer_folder), max_length), TorchScorer(model, columns))
+    return WindowedModel(
+        Reader(load_tokenizer(tokenizer_folder), max_length, truncate=truncate), TorchScorer(model, columns)
+    )

@@ -20,6 +20,8 @@ def words_model(folder: Path) -> Model:
     def scored(texts: Sequence[str]) -> Scored:
         counts = np.asarray([model.count_words(one) for one in texts], np.int64)
         words, unknown = counts.T
-        return Scored(sigmoid(model.logits(texts)), words, unknown, np.ones(len(texts), np.int64))
+        return Scored(
+            sigmoid(model.logits(texts)), words, unknown, np.ones(len(texts), np.int64), np.zeros(len(texts), np.bool_)
+        )
 
     return scored

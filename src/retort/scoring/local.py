@@ -60,6 +60,7 @@ class Summary:
     """What came of the rows so far."""
 
     rows: int = 0
+    truncated: int = 0
     seconds: float = 0.0
     verdicts: dict[Verdict, int] = field(default_factory=lambda: dict.fromkeys(get_args(Verdict), 0))
     faults: Faults = field(default_factory=Faults)
@@ -73,6 +74,7 @@ class Summary:
         self.rows += len(window)
         for answer in answers:
             self.verdicts[answer.verdict] += 1
+            self.truncated += answer.truncated
         for number, fault in window.faults.items():
             self.faults.add(fault, number)
 
@@ -82,6 +84,7 @@ class Summary:
         return {
             "rows": self.rows,
             "verdicts": dict(self.verdicts),
+            "truncated": self.truncated,
             "rejected": {
                 "count": self.faults.total,
                 "faults": {fault: one.as_dict() for fault, one in dropped.items()},
