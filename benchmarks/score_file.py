@@ -3,8 +3,8 @@
 Against the pipeline on the student's 12-layer teacher, and on the student itself. The pipeline takes the better of
 batches of 1 and 32, found out on some of the comments beforehand, and is timed from when it is loaded; retort is
 timed as a whole command, start included, on a file of the same comments several times over, because files are what
-starting up is for. Its rate without the start is told beside it. Both read at most 128 tokens at a time; of a longer
-comment the pipeline reads the beginning, and retort all, in overlapping windows.
+starting up is for. Its rate without the start is told beside it. Both read the first 128 tokens of a comment
+(`--truncate`); what it takes retort to read long ones to their end, as it does unless told otherwise, is told too.
 
 The weights are random, which costs the same time. Quality is how far the two sides' probabilities for the
 student are apart, on comments that either reads whole.
@@ -50,6 +50,18 @@ class Files:
         return len(self.texts) * self.times
 
 
+@dataclass(frozen=True)
+class Seconds:
+    """What every side took, round by round. whole, starts: by format, on the file of many and on that of one;
+    unabridged: int8 on the file of many, long comments read to their end. pipelines: by model, on the comments once.
+    """
+
+    whole: dict[str, list[float]]
+    starts: dict[str, list[float]]
+    unabridged: list[float]
+    pipelines: dict[str, list[float]]
+
+
 def main() -> int:
     options = sides.parser(__doc__ or "", "40 comments, tiny models", rounds=3)
     options.add_argument("--comments", type=sides.positive, default=1000, metavar="N", help="different ones [1000]")
@@ -59,24 +71,31 @@ def main() -> int:
         models = sides.models(given, folder)
         files = write_files(folder, _QUICK if given.quick else given.comments, given.times, given.seed)
         formats, refused = exported(models)
-        whole, starts, pipelines, batches, said = measured(given, folder, models, files, formats)
-    best = max(formats, key=lambda form: -serving.middle(whole[form]))
-    rows = speed(whole, pipelines, batches, best, files, models)
-    rows += [steady(form, whole[form], starts[form], pipelines, files) for form in formats]
+        seconds, batches, said = measured(given, folder, models, files, formats)
+    best = min(formats, key=lambda form: serving.middle(seconds.whole[form]))
+    rows = speed(seconds, batches, best, files, models)
+    rows += [steady(form, seconds, files) for form in formats]
+    rows.append(to_the_end(seconds, files))
     rows += [
-        sides.figure(f"  retort's start, {form}", serving.middle(starts[form]), "s (a file of one row)")
+        sides.figure(f"  retort's start, {form}", serving.middle(seconds.starts[form]), "s (a file of one row)")
         for form in formats
     ]
-    alike = read_alike(files.texts, models.student())
+    alike = read_alike(files.texts)
     rows += [quality(form, said[form][: len(files.texts)], said["student"], alike) for form in formats]
     rows.append(sides.bystanders(others.share))
     notes = [
         f"{models.shape.name}, random weights; the gate of `retort export` holds their verdicts, not their quality",
         f"retort's file: {files.rows:,} rows, the {len(files.texts):,} comments {files.times} times",
-        f"both sides compared on the {len(alike):,} comments that fit into {sides.MAX_LENGTH} tokens and hide no word",
+        f"both sides compared on the {len(alike):,} comments that hide no word",
         *refused,
     ]
-    figures = {"whole_seconds": whole, "start_seconds": starts, "pipeline_seconds": pipelines, "batch": batches}
+    figures = {
+        "whole_seconds": seconds.whole,
+        "start_seconds": seconds.starts,
+        "int8_to_the_end_seconds": seconds.unabridged,
+        "pipeline_seconds": seconds.pipelines,
+        "batch": batches,
+    }
     data = f"{sides.source().origin}: {len(files.texts):,}"
     return sides.tell(given, rows, data=data, notes=notes, figures=figures)
 
@@ -109,7 +128,7 @@ def exported(models: sides.Models) -> tuple[dict[str, Path], list[str]]:
 
 def measured(
     given: argparse.Namespace, folder: Path, models: sides.Models, files: Files, formats: dict[str, Path]
-) -> tuple[dict[str, list[float]], dict[str, list[float]], dict[str, list[float]], dict[str, int], dict[str, Any]]:
+) -> tuple[Seconds, dict[str, int], dict[str, Any]]:
     """Seconds of every side in turns, the pipelines' batch sizes, and what was said last."""
     said: dict[str, Any] = {}
     pipelines = {"teacher": models.teacher(), "student": models.student()}
@@ -134,13 +153,18 @@ def measured(
     turns = {name: (lambda name=name: asked(name)) for name in pipelines}
     for form, texts in itertools.product(formats, (files.single, files.many)):
         turns[f"{form} {texts.stem}"] = lambda form=form, texts=texts: scored(form, texts)
+    turns["to the end"] = lambda: retort_score(formats[INT8], files.many, folder, truncate=False)[0]
     # The first of all reads model files into the machine's memory.
     for form in formats:
         scored(form, files.single)
     found = sides.alternated(turns, given.rounds)
-    whole = {form: found[f"{form} many"] for form in formats}
-    starts = {form: found[f"{form} single"] for form in formats}
-    return whole, starts, {name: found[name] for name in pipelines}, batches, said
+    seconds = Seconds(
+        {form: found[f"{form} many"] for form in formats},
+        {form: found[f"{form} single"] for form in formats},
+        found["to the end"],
+        {name: found[name] for name in pipelines},
+    )
+    return seconds, batches, said
 
 
 def pipeline_score(model: Path, texts: Path, batch_size: int, folder: Path) -> dict[str, Any]:
@@ -153,33 +177,27 @@ def pipeline_score(model: Path, texts: Path, batch_size: int, folder: Path) -> d
     return result
 
 
-def retort_score(model: Path, texts: Path, folder: Path) -> tuple[float, Any]:
+def retort_score(model: Path, texts: Path, folder: Path, *, truncate: bool = True) -> tuple[float, Any]:
     """Seconds of the whole command, and its probabilities in the order of the rows."""
     out = folder / "scored.csv"
     out.unlink(missing_ok=True)
-    seconds = sides.timed(sides.retort("score", texts, out, "--model", model), folder / "score.log")
+    further = ["--truncate"] if truncate else []
+    seconds = sides.timed(sides.retort("score", texts, out, "--model", model, *further), folder / "score.log")
     return seconds, pd.read_csv(out)[sides.PRIMARY].to_numpy()
 
 
-def speed(
-    whole: dict[str, list[float]],
-    pipelines: dict[str, list[float]],
-    batches: dict[str, int],
-    best: str,
-    files: Files,
-    models: sides.Models,
-) -> list[sides.Row]:
+def speed(seconds: Seconds, batches: dict[str, int], best: str, files: Files, models: sides.Models) -> list[sides.Row]:
     """The two ratios that have goals; rates of the whole command, start included."""
     layers = {"teacher": models.shape.layers, "student": models.shape.layers // 2}
     rates = {
         name: sides.Side(
             f"pipeline, {layers[name]} layers, batch {batches[name]}", _rates(len(files.texts), took), "comments/s"
         )
-        for name, took in pipelines.items()
+        for name, took in seconds.pipelines.items()
     }
 
     def ours(form: str) -> sides.Side:
-        return sides.Side(f"retort score, {form}", _rates(files.rows, whole[form]), "comments/s")
+        return sides.Side(f"retort score, {form}", _rates(files.rows, seconds.whole[form]), "comments/s")
 
     return [
         sides.times_the_rate(
@@ -191,14 +209,20 @@ def speed(
     ]
 
 
-def steady(
-    form: str, whole: list[float], starts: list[float], pipelines: dict[str, list[float]], files: Files
-) -> sides.Row:
+def steady(form: str, seconds: Seconds, files: Files) -> sides.Row:
     """The rate without the start, beside the pipeline on the same model."""
-    start = serving.middle(starts)
-    ours = sides.Side(f"retort score, {form}", _rates(files.rows - 1, [one - start for one in whole]), "comments/s")
-    theirs = sides.Side("pipeline, same model", _rates(len(files.texts), pipelines["student"]), "comments/s")
+    start = serving.middle(seconds.starts[form])
+    took = [one - start for one in seconds.whole[form]]
+    ours = sides.Side(f"retort score, {form}", _rates(files.rows - 1, took), "comments/s")
+    theirs = sides.Side("pipeline, same model", _rates(len(files.texts), seconds.pipelines["student"]), "comments/s")
     return sides.times_the_rate(f"  without its start, {form}", ours, theirs, None)
+
+
+def to_the_end(seconds: Seconds, files: Files) -> sides.Row:
+    """int8 reading long comments in windows, beside int8 reading their beginnings; whole commands."""
+    ours = sides.Side("retort score, int8, all windows", _rates(files.rows, seconds.unabridged), "comments/s")
+    theirs = sides.Side("retort score, int8, beginnings", _rates(files.rows, seconds.whole[INT8]), "comments/s")
+    return sides.times_the_rate("  long comments read to their end", ours, theirs, None)
 
 
 def quality(form: str, ours: Any, theirs: Any, alike: Sequence[int]) -> sides.Row:
@@ -215,19 +239,11 @@ def quality(form: str, ours: Any, theirs: Any, alike: Sequence[int]) -> sides.Ro
     return sides.required(f"  {form} and pipeline, same model", said, f"<= {most} flipped", flipped <= most)
 
 
-def read_alike(texts: Sequence[str], model: Path) -> list[int]:
-    """The comments that both sides read as the same tokens: none cut, and none in which retort undoes a disguise."""
-    from retort.data.batches import token_ids
-    from retort.models.classifier import load_tokenizer
+def read_alike(texts: Sequence[str]) -> list[int]:
+    """The comments that both sides read as the same tokens: those in which retort undoes no disguise."""
     from retort.text import normalised_text
 
-    lengths = [len(ids) for ids in token_ids(texts, load_tokenizer(model))]
-    plain = (normalised_text(text) == text for text in texts)
-    return [
-        place
-        for place, (length, same) in enumerate(zip(lengths, plain, strict=True))
-        if same and length <= sides.MAX_LENGTH - 2
-    ]
+    return [place for place, text in enumerate(texts) if normalised_text(text) == text]
 
 
 def _rates(rows: int, seconds: Sequence[float]) -> tuple[float, ...]:
