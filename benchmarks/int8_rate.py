@@ -40,11 +40,11 @@ def main() -> int:
             engines.append(rate.engine)
             return rate.flop_per_second
 
-        score_file.retort_score(model, files.single, folder)
+        score_file.retort_score(model, files.single, folder, truncate=False)
         found = sides.alternated(
             {
-                "start": lambda: score_file.retort_score(model, files.single, folder)[0],
-                "file": lambda: score_file.retort_score(model, files.many, folder)[0],
+                "start": lambda: score_file.retort_score(model, files.single, folder, truncate=False)[0],
+                "file": lambda: score_file.retort_score(model, files.many, folder, truncate=False)[0],
                 "matrices": ceiling,
             },
             given.rounds,

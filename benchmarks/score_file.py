@@ -145,7 +145,7 @@ def measured(
         return float(result["seconds"])
 
     def scored(form: str, texts: Path) -> float:
-        seconds, found = retort_score(formats[form], texts, folder)
+        seconds, found = retort_score(formats[form], texts, folder, truncate=True)
         if texts == files.many:
             said[form] = found
         return seconds
@@ -177,7 +177,7 @@ def pipeline_score(model: Path, texts: Path, batch_size: int, folder: Path) -> d
     return result
 
 
-def retort_score(model: Path, texts: Path, folder: Path, *, truncate: bool = True) -> tuple[float, Any]:
+def retort_score(model: Path, texts: Path, folder: Path, *, truncate: bool) -> tuple[float, Any]:
     """Seconds of the whole command, and its probabilities in the order of the rows."""
     out = folder / "scored.csv"
     out.unlink(missing_ok=True)
