@@ -44,7 +44,7 @@ from retort.training.teacher_outputs import TeacherOutputs, teacher_outputs
 
 # A merged adapter may differ from the adapter by rounding alone.
 MERGED_TOLERANCE = 1e-4
-_MERGED_ROWS = 64
+_MERGED_ROWS = 8
 
 
 @dataclass
