@@ -11,6 +11,9 @@ import json
 import sys
 from pathlib import Path
 
+import side_comments
+import side_models
+import side_script
 import sides
 
 from retort.inference.onnx_predictor import INT8
@@ -26,15 +29,17 @@ print(classify(sys.argv[2], truncation=True, max_length=int(sys.argv[3])))
 
 
 def main() -> int:
-    options = sides.parser(__doc__ or "", "2 turns, a tiny model", rounds=11)
+    options = side_script.parser(__doc__ or "", "2 turns, a tiny model", rounds=11)
     given = options.parse_args()
     rounds = min(given.rounds, _QUICK) if given.quick else given.rounds
-    with sides.workshop(given) as folder, sides.watched() as others:
-        models = sides.models(given, folder)
+    with side_script.workshop(given) as folder, sides.watched() as others:
+        models = side_models.models(given, folder)
         exported, student = models.exported(INT8), models.student()
-        text = next(text for text in sides.drawn_texts(50, given.seed) if 20 <= len(text) <= 200 and text[0].isalpha())
+        text = next(
+            text for text in side_comments.drawn_texts(50, given.seed) if 20 <= len(text) <= 200 and text[0].isalpha()
+        )
         predict = sides.retort("predict", "--model", exported, "--json", text)
-        judge = [sys.executable, "-c", _PROGRAM, student, text, str(sides.MAX_LENGTH)]
+        judge = [sys.executable, "-c", _PROGRAM, student, text, str(side_models.MAX_LENGTH)]
         logs = {name: folder / f"{name}.log" for name in ("predict", "pipeline")}
         turns = {
             "predict": lambda: sides.timed(predict, logs["predict"]),
@@ -58,13 +63,13 @@ def main() -> int:
         sides.bystanders(others.share),
     ]
     notes = [f"{models.shape.name}, {models.shape.layers // 2} layers, random weights; {rounds} turns each"]
-    return sides.tell(given, rows, data=f"{sides.source().origin}: one", notes=notes)
+    return sides.tell(given, rows, data=f"{side_comments.source().origin}: one", notes=notes)
 
 
 def predicted(log: Path) -> float:
     """The probability in what `retort predict --json` printed."""
     lines = [line for line in log.read_text("utf-8").splitlines() if line.startswith("{")]
-    return float(json.loads(lines[-1])["probabilities"][sides.PRIMARY])
+    return float(json.loads(lines[-1])["probabilities"][side_comments.PRIMARY])
 
 
 def judged(log: Path) -> float:
@@ -73,8 +78,8 @@ def judged(log: Path) -> float:
     answer = ast.literal_eval(lines[-1])
     while answer and isinstance(answer[0], list):
         answer = answer[0]
-    return float(next(one["score"] for one in answer if one["label"] == sides.PRIMARY))
+    return float(next(one["score"] for one in answer if one["label"] == side_comments.PRIMARY))
 
 
 if __name__ == "__main__":
-    sides.ended(main)
+    side_script.ended(main)

@@ -28,6 +28,9 @@ from typing import Any
 
 import numpy as np
 import serving
+import side_comments
+import side_models
+import side_script
 import sides
 
 from retort.errors import ResourceError
@@ -56,7 +59,7 @@ class Bench:
 
     given: argparse.Namespace
     folder: Path
-    models: sides.Models
+    models: side_models.Models
     texts: list[str]
     device: Any
     ceilings: list[float] = field(default_factory=list)
@@ -68,15 +71,17 @@ class Bench:
 
 
 def main() -> int:
-    options = sides.parser(__doc__ or "", "48 comments, tiny models", rounds=3)
-    options.add_argument("--comments", type=sides.positive, default=200_000, metavar="N", help="[200000]")
-    options.add_argument("--batch-size", type=sides.positive, default=64, metavar="N", help="of training [64]")
+    options = side_script.parser(__doc__ or "", "48 comments, tiny models", rounds=3)
+    options.add_argument("--comments", type=side_script.positive, default=200_000, metavar="N", help="[200000]")
+    options.add_argument("--batch-size", type=side_script.positive, default=64, metavar="N", help="of training [64]")
     options.add_argument("--device", choices=("cuda", "cpu"), default="cuda", help="cpu only shows that it runs [cuda]")
     given = options.parse_args()
     device = chosen_device(given.device)
     count = _QUICK if given.quick else given.comments
-    with sides.workshop(given) as folder, sides.watched() as others:
-        bench = Bench(given, folder, sides.models(given, folder), sides.drawn_texts(count, given.seed), device)
+    with side_script.workshop(given) as folder, sides.watched() as others:
+        bench = Bench(
+            given, folder, side_models.models(given, folder), side_comments.drawn_texts(count, given.seed), device
+        )
         bench.ceiling()  # warms up, and does not count
         bench.ceilings.clear()
         arms = trained(bench)
@@ -103,7 +108,7 @@ def main() -> int:
         sides.bystanders(others.share),
     ]
     notes = [f"{device_name(device)}; {bench.models.shape.name}, random weights; batch {given.batch_size}"]
-    data = f"{sides.source().origin}: {count:,}, repeated where there are fewer"
+    data = f"{side_comments.source().origin}: {count:,}, repeated where there are fewer"
     return sides.tell(given, rows, data=data, notes=notes, figures={"ceilings": bench.ceilings})
 
 
@@ -171,7 +176,7 @@ def trained(bench: Bench) -> list[Trained]:
     base = resolve_base(str(bench.models.base()))
     tokenizer = load_tokenizer(base.folder)
     held = min(_HELD_BACK, max(8, len(bench.texts) // 8))
-    tokens, unseen = (encode(some, tokenizer, sides.MAX_LENGTH) for some in (bench.texts, bench.texts[:held]))
+    tokens, unseen = (encode(some, tokenizer, side_models.MAX_LENGTH) for some in (bench.texts, bench.texts[:held]))
     targets = np.random.default_rng(given.seed).integers(0, 2, (len(bench.texts), 1)).astype(np.float32)
     files = write_labelled(bench.folder, bench.texts, targets, held)
     accelerator = make_accelerator("bf16")
@@ -198,9 +203,9 @@ def trained(bench: Bench) -> list[Trained]:
         return Trained(name, useful, seconds, result["train_seconds"], (losses[0], result["train_loss"]))
 
     shared: list[str | Path] = ["--base", base.folder, "--epochs", "1", "--batch-size", str(given.batch_size)]
-    shared += ["--padding", "longest", "--max-length", str(sides.MAX_LENGTH), "--seed", str(given.seed), "--bf16"]
+    shared += ["--padding", "longest", "--max-length", str(side_models.MAX_LENGTH), "--seed", str(given.seed), "--bf16"]
     shared += ["--cpu"] if bench.device.type == "cpu" else []
-    teacher = classifier_from_base(base, (sides.PRIMARY,), given.seed, [0.5])
+    teacher = classifier_from_base(base, (side_comments.PRIMARY,), given.seed, [0.5])
     forward = forward_flops(teacher.config, tokens.lengths)
     computed = forward_flops(teacher.config, tokens.lengths, first_token=True)
     alone = Objective(DistillationSettings(hard=1, soft=0, hidden=0))
@@ -240,7 +245,7 @@ def write_labelled(folder: Path, texts: list[str], targets: Any, held: int) -> l
         path = folder / f"{name}.csv"
         with path.open("w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file)
-            writer.writerow(["id", "text", sides.PRIMARY])
+            writer.writerow(["id", "text", side_comments.PRIMARY])
             writer.writerows((row, texts[row], float(targets[row, 0])) for row in range(count))
         options += [f"--{name}", path]
     return options
@@ -261,12 +266,12 @@ def scored(bench: Bench) -> list[sides.Row]:
 
     folder = bench.models.student()
     model, tokenizer = load_classifier(folder).to(bench.device), load_tokenizer(folder)
-    texts = sides.write_texts(bench.folder / "texts.csv", bench.texts)
+    texts = side_comments.write_texts(bench.folder / "texts.csv", bench.texts)
     said: dict[str, Any] = {}
 
     def ours() -> float:
         def call() -> None:
-            tokens = encode(bench.texts, tokenizer, sides.MAX_LENGTH)
+            tokens = encode(bench.texts, tokenizer, side_models.MAX_LENGTH)
             with torch.autocast(bench.device.type, torch.bfloat16):
                 said["ours"] = sigmoid(logits(model, tokens, _SCORE_BATCH))[:, 0]
 
@@ -275,7 +280,7 @@ def scored(bench: Bench) -> list[sides.Row]:
     def theirs() -> float:
         out = bench.folder / "pipeline.json"
         command = sides.usual_way("score", "--model", folder, "--texts", texts, "--out", out, "--fp16")
-        command += ["--batch-size", str(_SCORE_BATCH), "--max-length", str(sides.MAX_LENGTH)]
+        command += ["--batch-size", str(_SCORE_BATCH), "--max-length", str(side_models.MAX_LENGTH)]
         sides.timed([*command, "--device", bench.device.type], bench.folder / "pipeline.log")
         result = json.loads(out.read_text("utf-8"))
         said["theirs"] = np.array(result["probabilities"])
@@ -301,4 +306,4 @@ def scored(bench: Bench) -> list[sides.Row]:
 
 
 if __name__ == "__main__":
-    sides.ended(main)
+    side_script.ended(main)

@@ -13,6 +13,9 @@ from pathlib import Path
 
 import score_file
 import serving
+import side_comments
+import side_models
+import side_script
 import sides
 
 from retort import runs
@@ -23,14 +26,14 @@ _QUICK = 40
 
 
 def main() -> int:
-    options = sides.parser(__doc__ or "", "40 comments, a tiny model", rounds=3)
-    options.add_argument("--comments", type=sides.positive, default=2000, metavar="N", help="in the file [2000]")
+    options = side_script.parser(__doc__ or "", "40 comments, a tiny model", rounds=3)
+    options.add_argument("--comments", type=side_script.positive, default=2000, metavar="N", help="in the file [2000]")
     given = options.parse_args()
     count = _QUICK if given.quick else given.comments
-    with sides.workshop(given) as folder, sides.watched() as others:
+    with side_script.workshop(given) as folder, sides.watched() as others:
         from retort.bench.ceilings import measure_ceilings
 
-        model = sides.models(given, folder).exported(INT8)
+        model = side_models.models(given, folder).exported(INT8)
         files = score_file.write_files(folder, count, 1, given.seed)
         useful, windows, again = useful_operations(model, files.texts)
         engines = []
@@ -64,7 +67,7 @@ def main() -> int:
     ]
     notes = [f"{count:,} comments, {len(windows):,} windows of {sum(windows) / len(windows):.0f} tokens on average"]
     figures = {"useful": useful, "seconds": found}
-    return sides.tell(given, rows, data=f"{sides.source().origin}: {count:,}", notes=notes, figures=figures)
+    return sides.tell(given, rows, data=f"{side_comments.source().origin}: {count:,}", notes=notes, figures=figures)
 
 
 def useful_operations(folder: Path, texts: list[str]) -> tuple[float, list[int], float]:
@@ -74,7 +77,7 @@ def useful_operations(folder: Path, texts: list[str]) -> tuple[float, list[int],
     from retort.bench.flops import forward_flops
     from retort.inference.reading import Reader, read_tokenizer
 
-    readings = Reader(read_tokenizer(folder / runs.TOKENIZER), sides.MAX_LENGTH).read(texts)
+    readings = Reader(read_tokenizer(folder / runs.TOKENIZER), side_models.MAX_LENGTH).read(texts)
     lengths = readings.windows.lengths
     # Every window has a [CLS] and a [SEP] of its own.
     again = float((lengths.sum() - 2 * len(lengths)) / readings.tokens.sum())
@@ -82,4 +85,4 @@ def useful_operations(folder: Path, texts: list[str]) -> tuple[float, list[int],
 
 
 if __name__ == "__main__":
-    sides.ended(main)
+    side_script.ended(main)

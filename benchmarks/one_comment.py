@@ -12,6 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import serving
+import side_comments
+import side_models
+import side_script
 import sides
 from serve_latency import in_turns
 
@@ -26,19 +29,19 @@ _QUICK = 10
 
 
 def main() -> int:
-    options = sides.parser(__doc__ or "", "10 pairs, a tiny model", rounds=300)
+    options = side_script.parser(__doc__ or "", "10 pairs, a tiny model", rounds=300)
     given = options.parse_args()
     pairs = min(given.rounds, _QUICK) if given.quick else given.rounds
-    with sides.workshop(given) as folder, sides.watched() as others:
+    with side_script.workshop(given) as folder, sides.watched() as others:
         from retort.inference.predictor import Classifier
 
-        models = sides.models(given, folder)
+        models = side_models.models(given, folder)
         exported = Classifier.load(models.exported(INT8))
-        texts = texts_of(TOKENS, sides.drawn_texts(200, given.seed), exported.model)
+        texts = texts_of(TOKENS, side_comments.drawn_texts(200, given.seed), exported.model)
         torch_call = in_torch(models.student())
 
         def int8_call(text: str) -> float:
-            return exported.read([text])[0].probabilities[sides.PRIMARY]
+            return exported.read([text])[0].probabilities[side_comments.PRIMARY]
 
         apart = max(abs(int8_call(text) - torch_call(text)) for text in texts)
         flipped = sum((int8_call(text) >= 0.5) != (torch_call(text) >= 0.5) for text in texts)
@@ -66,7 +69,9 @@ def main() -> int:
         sides.bystanders(others.share),
     ]
     notes = [f"{models.shape.name}, {models.shape.layers // 2} layers, random weights; {pairs} pairs"]
-    return sides.tell(given, rows, data=f"{sides.source().origin}, joined and cut to {TOKENS} tokens", notes=notes)
+    return sides.tell(
+        given, rows, data=f"{side_comments.source().origin}, joined and cut to {TOKENS} tokens", notes=notes
+    )
 
 
 def texts_of(tokens: int, comments: list[str], model: Any) -> list[str]:
@@ -102,11 +107,11 @@ def in_torch(folder: Path) -> Any:
 
     def call(text: str) -> float:
         with torch.inference_mode():
-            inputs = tokenizer(text, truncation=True, max_length=sides.MAX_LENGTH, return_tensors="pt")
+            inputs = tokenizer(text, truncation=True, max_length=side_models.MAX_LENGTH, return_tensors="pt")
             return float(torch.sigmoid(model(**inputs).logits[0, 0]))
 
     return call
 
 
 if __name__ == "__main__":
-    sides.ended(main)
+    side_script.ended(main)

@@ -23,6 +23,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import serving
+import side_comments
+import side_models
+import side_script
 import sides
 
 from retort.errors import RunError
@@ -63,12 +66,14 @@ class Seconds:
 
 
 def main() -> int:
-    options = sides.parser(__doc__ or "", "40 comments, tiny models", rounds=3)
-    options.add_argument("--comments", type=sides.positive, default=1000, metavar="N", help="different ones [1000]")
-    options.add_argument("--times", type=sides.positive, default=4, metavar="N", help="over in retort's file [4]")
+    options = side_script.parser(__doc__ or "", "40 comments, tiny models", rounds=3)
+    options.add_argument(
+        "--comments", type=side_script.positive, default=1000, metavar="N", help="different ones [1000]"
+    )
+    options.add_argument("--times", type=side_script.positive, default=4, metavar="N", help="over in retort's file [4]")
     given = options.parse_args()
-    with sides.workshop(given) as folder, sides.watched() as others:
-        models = sides.models(given, folder)
+    with side_script.workshop(given) as folder, sides.watched() as others:
+        models = side_models.models(given, folder)
         files = write_files(folder, _QUICK if given.quick else given.comments, given.times, given.seed)
         formats, refused = exported(models)
         seconds, batches, said = measured(given, folder, models, files, formats)
@@ -96,23 +101,23 @@ def main() -> int:
         "pipeline_seconds": seconds.pipelines,
         "batch": batches,
     }
-    data = f"{sides.source().origin}: {len(files.texts):,}"
+    data = f"{side_comments.source().origin}: {len(files.texts):,}"
     return sides.tell(given, rows, data=data, notes=notes, figures=figures)
 
 
 def write_files(folder: Path, count: int, times: int, seed: int) -> Files:
     """CSV files of the drawn comments."""
-    texts = sides.drawn_texts(count, seed)
+    texts = side_comments.drawn_texts(count, seed)
     return Files(
-        sides.write_texts(folder / "once.csv", texts),
-        sides.write_texts(folder / "many.csv", texts * times),
-        sides.write_texts(folder / "single.csv", texts[:1]),
+        side_comments.write_texts(folder / "once.csv", texts),
+        side_comments.write_texts(folder / "many.csv", texts * times),
+        side_comments.write_texts(folder / "single.csv", texts[:1]),
         texts,
         times,
     )
 
 
-def exported(models: sides.Models) -> tuple[dict[str, Path], list[str]]:
+def exported(models: side_models.Models) -> tuple[dict[str, Path], list[str]]:
     """The student's formats that pass the gate, and a line for each that does not."""
     formats: dict[str, Path] = {}
     refused = []
@@ -127,12 +132,12 @@ def exported(models: sides.Models) -> tuple[dict[str, Path], list[str]]:
 
 
 def measured(
-    given: argparse.Namespace, folder: Path, models: sides.Models, files: Files, formats: dict[str, Path]
+    given: argparse.Namespace, folder: Path, models: side_models.Models, files: Files, formats: dict[str, Path]
 ) -> tuple[Seconds, dict[str, int], dict[str, Any]]:
     """Seconds of every side in turns, the pipelines' batch sizes, and what was said last."""
     said: dict[str, Any] = {}
     pipelines = {"teacher": models.teacher(), "student": models.student()}
-    probe = sides.write_texts(folder / "probe.csv", files.texts[:_PROBED])
+    probe = side_comments.write_texts(folder / "probe.csv", files.texts[:_PROBED])
     batches = {}
     for name, model in pipelines.items():
         seconds = {size: pipeline_score(model, probe, size, folder)["seconds"] for size in _BATCHES}
@@ -171,7 +176,7 @@ def pipeline_score(model: Path, texts: Path, batch_size: int, folder: Path) -> d
     """What usual_way.py says: load_seconds, seconds, probabilities."""
     out = folder / "pipeline.json"
     command = sides.usual_way("score", "--model", model, "--texts", texts, "--out", out)
-    command += ["--batch-size", str(batch_size), "--max-length", str(sides.MAX_LENGTH)]
+    command += ["--batch-size", str(batch_size), "--max-length", str(side_models.MAX_LENGTH)]
     sides.timed(command, folder / "pipeline.log")
     result: dict[str, Any] = json.loads(out.read_text("utf-8"))
     return result
@@ -183,10 +188,12 @@ def retort_score(model: Path, texts: Path, folder: Path, *, truncate: bool) -> t
     out.unlink(missing_ok=True)
     further = ["--truncate"] if truncate else []
     seconds = sides.timed(sides.retort("score", texts, out, "--model", model, *further), folder / "score.log")
-    return seconds, pd.read_csv(out)[sides.PRIMARY].to_numpy()
+    return seconds, pd.read_csv(out)[side_comments.PRIMARY].to_numpy()
 
 
-def speed(seconds: Seconds, batches: dict[str, int], best: str, files: Files, models: sides.Models) -> list[sides.Row]:
+def speed(
+    seconds: Seconds, batches: dict[str, int], best: str, files: Files, models: side_models.Models
+) -> list[sides.Row]:
     """The two ratios that have goals; rates of the whole command, start included."""
     layers = {"teacher": models.shape.layers, "student": models.shape.layers // 2}
     rates = {
@@ -252,4 +259,4 @@ def _rates(rows: int, seconds: Sequence[float]) -> tuple[float, ...]:
 
 
 if __name__ == "__main__":
-    sides.ended(main)
+    side_script.ended(main)

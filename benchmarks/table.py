@@ -22,6 +22,8 @@ from pathlib import Path
 from typing import Any
 
 import serving
+import side_comments
+import side_script
 import sides
 
 from retort import runs
@@ -76,9 +78,9 @@ def main() -> int:
     given = _parsed()
     chosen = [script for script in SCRIPTS if not given.only or script.name in given.only]
     given.out.mkdir(parents=True, exist_ok=True)
-    where = sides.source().origin
+    where = side_comments.source().origin
     serving.note(f"{where}; {'full size' if given.full else 'toy size' if given.quick else 'a quarter of the size'}")
-    with sides.workshop(given) as folder:
+    with side_script.workshop(given) as folder:
         results = [measured(script, script.options(full=given.full, quick=given.quick), folder) for script in chosen]
     rows = [row for result in results for row in result.rows]
     size = "full" if given.full else "quick" if given.quick else "quarter"
@@ -206,4 +208,4 @@ def _parsed() -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    sides.ended(main)
+    side_script.ended(main)

@@ -20,6 +20,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import serving
+import side_comments
+import side_models
+import side_script
 import sides
 
 from retort import runs
@@ -41,9 +44,9 @@ _SAMPLES = 1000
 def main() -> int:
     given = _parsed()
     count = _QUICK if given.quick else given.comments or COMMENTS[given.base]
-    with sides.workshop(given) as folder, sides.watched() as others:
-        parts = sides.write_parts(folder / "comments", count, given.seed)
-        base = resolve_base("minilm").folder if given.base == "minilm" else sides.models(given, folder).base()
+    with side_script.workshop(given) as folder, sides.watched() as others:
+        parts = side_comments.write_parts(folder / "comments", count, given.seed)
+        base = resolve_base("minilm").folder if given.base == "minilm" else side_models.models(given, folder).base()
         chosen = assignments(given.set)
         settings = resolve("seed", None, chosen, {"base": str(base), "base_revision": None, "seed": given.seed})
         layers = resolve_base(str(base)).layers
@@ -72,11 +75,11 @@ def assignments(further: list[str]) -> list[str]:
     """The settings of both sides, as --set of retort; `further` are laid over them."""
     both = [f"{table}.{key}" for table in _TABLES for key in ("epochs=1", f"batch_size={_BATCH}")]
     # The files hold what was drawn: all of it is wanted.
-    shared = [f"arms=[{','.join(ARMS)}]", f"max_length={sides.MAX_LENGTH}", 'data.comments=""']
+    shared = [f"arms=[{','.join(ARMS)}]", f"max_length={side_models.MAX_LENGTH}", 'data.comments=""']
     return [*shared, *both, *_SMALLEST, *further]
 
 
-def our_way(base: str, chosen: list[str], parts: sides.Parts, seed: int, folder: Path) -> dict[str, Any]:
+def our_way(base: str, chosen: list[str], parts: side_comments.Parts, seed: int, folder: Path) -> dict[str, Any]:
     """`retort compare` as a process: its seconds, each arm's, and what it says of the test rows."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -92,13 +95,13 @@ def our_way(base: str, chosen: list[str], parts: sides.Parts, seed: int, folder:
         "seconds": seconds,
         "train_seconds": {name: arms[name]["cost"]["train_seconds"] for name in ARMS},
         "teacher_outputs_seconds": sum(arms[name]["cost"].get("teacher_outputs_seconds", 0) for name in ARMS),
-        "test": {name: one.loc[one["split"] == "test", sides.PRIMARY].tolist() for name, one in said.items()},
+        "test": {name: one.loc[one["split"] == "test", side_comments.PRIMARY].tolist() for name, one in said.items()},
         "precision": json.loads((run / runs.RUN).read_text("utf-8"))["precision"].replace("no", "fp32"),
     }
 
 
 def usual_way(
-    base: Path, settings: ExperimentSettings, layers: int, parts: sides.Parts, folder: Path
+    base: Path, settings: ExperimentSettings, layers: int, parts: side_comments.Parts, folder: Path
 ) -> dict[str, Any]:
     """A process for every arm: all their seconds, each arm's, and what they say of the test rows."""
     shutil.rmtree(folder, ignore_errors=True)
@@ -119,7 +122,7 @@ def usual_way(
 
 
 def arguments(
-    name: str, base: Path, settings: ExperimentSettings, layers: int, parts: sides.Parts, folder: Path
+    name: str, base: Path, settings: ExperimentSettings, layers: int, parts: side_comments.Parts, folder: Path
 ) -> list[str | Path]:
     """One arm's settings, as usual_way.py takes them: the same as retort's."""
     from retort.models.layers import hidden_state_targets, layer_indices
@@ -176,16 +179,16 @@ def parts_of_time(ours: list[dict[str, Any]], theirs: list[dict[str, Any]]) -> l
     return [*rows, sides.figure(f"  all else ({told})", "", sides=(rest, others))]
 
 
-def quality(parts: sides.Parts, mine: dict[str, Any], other: dict[str, Any]) -> list[sides.Row]:
+def quality(parts: side_comments.Parts, mine: dict[str, Any], other: dict[str, Any]) -> list[sides.Row]:
     """Average precision of both sides' arms on the same test rows; met where ours is not shown to be worse."""
     from retort.evaluation.statistics import judge
 
-    ratings = pd.read_csv(parts.test)[sides.PRIMARY].to_numpy(np.float32)
+    ratings = pd.read_csv(parts.test)[side_comments.PRIMARY].to_numpy(np.float32)
     labels = (ratings >= np.float32(parts.label_threshold)).astype(np.float64)[:, None]
     rows = []
     for name in ARMS:
         said = {"retort": np.array(mine["test"][name])[:, None], "Trainer": np.array(other["test"][name])[:, None]}
-        _, pairs = judge(labels, said, (sides.PRIMARY,), 0.5, samples=_SAMPLES, seed=0, tie_margin=0.01)
+        _, pairs = judge(labels, said, (side_comments.PRIMARY,), 0.5, samples=_SAMPLES, seed=0, tie_margin=0.01)
         pair = next(one for one in pairs if one["metric"] == "average_precision")
         found = [_average_precision(labels[:, 0], one[:, 0]) for one in said.values()]
         both = tuple(sides.Side(which, (value,), "") for which, value in zip(said, found, strict=True))
@@ -211,9 +214,11 @@ def _told(one: dict[str, Any]) -> dict[str, Any]:
 
 
 def _parsed() -> argparse.Namespace:
-    options = sides.parser(__doc__ or "", "120 comments; with --base bert a tiny model", rounds=1)
+    options = side_script.parser(__doc__ or "", "120 comments; with --base bert a tiny model", rounds=1)
     options.add_argument("--base", choices=tuple(GOALS), default="minilm", help="MiniLM, or bert-base's size [minilm]")
-    options.add_argument("--comments", type=sides.positive, metavar="N", help="drawn, split 70/15/15 [2000; bert 500]")
+    options.add_argument(
+        "--comments", type=side_script.positive, metavar="N", help="drawn, split 70/15/15 [2000; bert 500]"
+    )
     options.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="a setting of retort's side; repeatable"
     )
@@ -221,4 +226,4 @@ def _parsed() -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    sides.ended(main)
+    side_script.ended(main)

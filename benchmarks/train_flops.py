@@ -18,6 +18,9 @@ from typing import Any
 
 import numpy as np
 import serving
+import side_comments
+import side_models
+import side_script
 import sides
 
 GOAL = 0.5
@@ -49,13 +52,13 @@ class Stopwatch:
 
 
 def main() -> int:
-    options = sides.parser(__doc__ or "", "48 comments, a tiny model", rounds=3)
-    options.add_argument("--comments", type=sides.positive, default=512, metavar="N", help="of an epoch [512]")
-    options.add_argument("--batch-size", type=sides.positive, metavar="N", help="[that of the preset, 32]")
+    options = side_script.parser(__doc__ or "", "48 comments, a tiny model", rounds=3)
+    options.add_argument("--comments", type=side_script.positive, default=512, metavar="N", help="of an epoch [512]")
+    options.add_argument("--batch-size", type=side_script.positive, metavar="N", help="[that of the preset, 32]")
     given = options.parse_args()
     count = _QUICK if given.quick else given.comments
-    with sides.workshop(given) as folder, sides.watched() as others:
-        watch, facts = measured(given, sides.models(given, folder), count)
+    with side_script.workshop(given) as folder, sides.watched() as others:
+        watch, facts = measured(given, side_models.models(given, folder), count)
     ours = sides.Side("training", tuple(facts["useful"] / s / 1e9 for s in watch.seconds[1:]), "GFLOP/s")
     ceiling = sides.Side(
         f"{facts['precision']} matrices ({facts['engine']})", tuple(rate / 1e9 for rate in watch.ceilings), "GFLOP/s"
@@ -69,12 +72,12 @@ def main() -> int:
     ]
     notes = [f"{facts['shape']}, {facts['layers']} layers, random weights; batch {facts['batch_size']}"]
     notes.append(f"{facts['tokens']:,} tokens an epoch, {facts['tokens'] / count:.0f} a comment")
-    data = f"{sides.source().origin}: {count:,}"
+    data = f"{side_comments.source().origin}: {count:,}"
     figures = facts | {"epoch_seconds": watch.seconds, "ceilings": watch.ceilings}
     return sides.tell(given, rows, data=data, notes=notes, figures=figures)
 
 
-def measured(given: argparse.Namespace, models: sides.Models, count: int) -> tuple[Stopwatch, dict[str, Any]]:
+def measured(given: argparse.Namespace, models: side_models.Models, count: int) -> tuple[Stopwatch, dict[str, Any]]:
     """Trains a teacher for a warm-up epoch and `--rounds` more."""
     from retort.bench.ceilings import measure_ceilings
     from retort.bench.flops import forward_flops
@@ -91,13 +94,13 @@ def measured(given: argparse.Namespace, models: sides.Models, count: int) -> tup
         {"batch_size": given.batch_size} if given.batch_size else {}
     )
     training = resolve("civil-comments", overrides={"teacher": changes}).teacher
-    model = classifier_from_base(base, (sides.PRIMARY,), given.seed, [0.1])
+    model = classifier_from_base(base, (side_comments.PRIMARY,), given.seed, [0.1])
     if training.dropout is not None:
         set_dropout(model, training.dropout)
     model.bert.embeddings.word_embeddings.requires_grad_(not training.freeze_word_embeddings)
-    texts = sides.drawn_texts(count + _VALIDATION, given.seed)
+    texts = side_comments.drawn_texts(count + _VALIDATION, given.seed)
     tokenizer = load_tokenizer(base.folder)
-    tokens, unseen = (encode(some, tokenizer, sides.MAX_LENGTH) for some in (texts[:count], texts[count:]))
+    tokens, unseen = (encode(some, tokenizer, side_models.MAX_LENGTH) for some in (texts[:count], texts[count:]))
     generator = np.random.default_rng(given.seed)
     targets = generator.integers(0, 2, (count, 1)).astype(np.float32)
     labels = (np.arange(_VALIDATION) % 2).astype(np.float32)[:, None]
@@ -144,4 +147,4 @@ def _padding(lengths: Any, batch_size: int, seed: int) -> float:
 
 
 if __name__ == "__main__":
-    sides.ended(main)
+    side_script.ended(main)

@@ -16,6 +16,7 @@ from retort.errors import ResourceError
 from retort.inference.onnx_predictor import onnx_model
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "benchmarks"
+SHARED = ("sides", "side_comments", "side_models", "side_script")
 NAMES = (
     "train_compare",
     "train_flops",
@@ -32,7 +33,7 @@ def script(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """Imports a script as one started beside it would."""
     monkeypatch.syspath_prepend(str(SCRIPTS))
     yield importlib.import_module
-    for name in (*NAMES, "table", "benchmark_plot", "serve_latency", "sides", "serving"):
+    for name in (*NAMES, "table", "benchmark_plot", "serve_latency", *SHARED, "serving"):
         sys.modules.pop(name, None)
 
 
@@ -93,7 +94,7 @@ def test_only_comments_that_both_sides_read_alike_are_compared(script: Any) -> N
 
 
 def test_the_start_is_counted_in_the_goals_and_taken_off_beside_them(script: Any) -> None:
-    scoring, sides = script("score_file"), script("sides")
+    scoring, side_models = script("score_file"), script("side_models")
     files = scoring.Files(Path("once"), Path("many"), Path("single"), ["a"] * 101, 1)
     seconds = scoring.Seconds(
         {"onnx int8": [12.0], "onnx fp32": [20.0]},
@@ -102,7 +103,7 @@ def test_the_start_is_counted_in_the_goals_and_taken_off_beside_them(script: Any
         {"teacher": [101.0], "student": [50.5]},
     )
     batches = {"teacher": 1, "student": 32}
-    models = argparse.Namespace(shape=sides.BERT_BASE)
+    models = argparse.Namespace(shape=side_models.BERT_BASE)
     teacher, same = scoring.speed(seconds, batches, "onnx int8", files, models)
     assert teacher.value == pytest.approx(101 / 12)
     assert same.value == pytest.approx(101 / 12 / 2)

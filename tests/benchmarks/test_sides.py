@@ -21,12 +21,32 @@ SCRIPTS = Path(__file__).resolve().parents[2] / "benchmarks"
 
 
 @pytest.fixture
-def sides(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """The module, imported as a script beside it would."""
+def imported(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Imports a module as a script beside it would."""
     monkeypatch.syspath_prepend(str(SCRIPTS))
-    yield importlib.import_module("sides")
-    for name in ("sides", "serving"):
+    yield importlib.import_module
+    for name in ("sides", "side_comments", "side_models", "side_script", "serving"):
         sys.modules.pop(name, None)
+
+
+@pytest.fixture
+def sides(imported: Any) -> Any:
+    return imported("sides")
+
+
+@pytest.fixture
+def side_comments(imported: Any) -> Any:
+    return imported("side_comments")
+
+
+@pytest.fixture
+def side_models(imported: Any) -> Any:
+    return imported("side_models")
+
+
+@pytest.fixture
+def side_script(imported: Any) -> Any:
+    return imported("side_script")
 
 
 def test_both_sides_are_measured_in_turns_and_neither_always_goes_first(sides: Any) -> None:
@@ -106,34 +126,34 @@ def test_a_row_told_as_json_and_read_again_is_the_same_row(sides: Any) -> None:
 
 
 def test_real_comments_are_read_where_they_are_named_and_nothing_takes_their_place(
-    sides: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, tiny_comments: Path
+    side_comments: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, tiny_comments: Path
 ) -> None:
     monkeypatch.delenv("RETORT_REAL_DATA", raising=False)
-    assert "embedded sample" in sides.source().origin
+    assert "embedded sample" in side_comments.source().origin
     monkeypatch.setenv("RETORT_REAL_DATA", str(tmp_path))
     with pytest.raises(DataError, match=r"no civil_comments/train\.csv"):
-        sides.source()
+        side_comments.source()
     (tmp_path / "civil_comments").mkdir()
     (tmp_path / "civil_comments" / "train.csv").write_bytes(tiny_comments.read_bytes())
-    assert sides.source().origin.startswith("real comments")
-    assert set(sides.drawn_texts(10, 0)) <= set(pd.read_csv(tiny_comments)["text"])
+    assert side_comments.source().origin.startswith("real comments")
+    assert set(side_comments.drawn_texts(10, 0)) <= set(pd.read_csv(tiny_comments)["text"])
 
 
 def test_drawn_comments_are_the_same_for_one_seed_and_begin_again_where_there_are_fewer(
-    sides: Any, tiny_comments: Path
+    side_comments: Any, tiny_comments: Path
 ) -> None:
-    where = sides.Source(tiny_comments, "tiny")
-    drawn = sides.drawn_texts(250, 1, where=where)
-    assert drawn == sides.drawn_texts(250, 1, where=where) != sides.drawn_texts(250, 2, where=where)
+    where = side_comments.Source(tiny_comments, "tiny")
+    drawn = side_comments.drawn_texts(250, 1, where=where)
+    assert drawn == side_comments.drawn_texts(250, 1, where=where) != side_comments.drawn_texts(250, 2, where=where)
     assert len(set(drawn[:120])) == 120
     assert drawn[120:240] == drawn[:120]
 
 
 def test_the_two_sides_files_share_no_comment_and_say_how_many_there_are(
-    sides: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, tiny_comments: Path
+    side_comments: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, tiny_comments: Path
 ) -> None:
-    monkeypatch.setattr(sides, "source", lambda: sides.Source(tiny_comments, "tiny comments"))
-    parts = sides.write_parts(tmp_path / "parts", 100, 0)
+    monkeypatch.setattr(side_comments, "source", lambda: side_comments.Source(tiny_comments, "tiny comments"))
+    parts = side_comments.write_parts(tmp_path / "parts", 100, 0)
     frames = {name: pd.read_csv(getattr(parts, name)) for name in ("train", "validation", "test")}
     assert {name: len(frame) for name, frame in frames.items()} == parts.rows == {
         "train": 70, "validation": 15, "test": 15,
@@ -141,7 +161,7 @@ def test_the_two_sides_files_share_no_comment_and_say_how_many_there_are(
     assert len({text for frame in frames.values() for text in frame["text"]}) == 100
     assert all(0 < (frame["toxicity"] >= parts.label_threshold).mean() < 1 for frame in frames.values())
     assert str(parts) == "tiny comments: 70 train, 15 validation, 15 test"
-    assert "all 120, for 500 are not there" in str(sides.write_parts(tmp_path / "more", 500, 0))
+    assert "all 120, for 500 are not there" in str(side_comments.write_parts(tmp_path / "more", 500, 0))
 
 
 def test_a_side_that_fails_is_told_by_its_last_words(sides: Any, tmp_path: Path) -> None:
@@ -154,13 +174,13 @@ def test_a_side_that_fails_is_told_by_its_last_words(sides: Any, tmp_path: Path)
 
 
 def test_models_with_random_weights_are_made_once_and_the_student_has_every_other_layer(
-    sides: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    side_models: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    models = sides.Models(tmp_path, sides.Shape("small", 4, 16, 2))
+    models = side_models.Models(tmp_path, side_models.Shape("small", 4, 16, 2))
     teacher, student = models.teacher(), models.student()
     stamp = (student / "model.safetensors").stat().st_mtime_ns
-    monkeypatch.setattr(sides.Models, "_write_classifier", None)
-    assert sides.Models(tmp_path, sides.Shape("small", 4, 16, 2)).student() == student
+    monkeypatch.setattr(side_models.Models, "_write_classifier", None)
+    assert side_models.Models(tmp_path, side_models.Shape("small", 4, 16, 2)).student() == student
     assert (student / "model.safetensors").stat().st_mtime_ns == stamp
     loaded = [BertForSequenceClassification.from_pretrained(folder) for folder in (teacher, student)]
     assert [model.config.num_hidden_layers for model in loaded] == [4, 2]
@@ -172,17 +192,17 @@ def test_models_with_random_weights_are_made_once_and_the_student_has_every_othe
 
 
 def test_an_error_is_one_line_with_retorts_exit_code(
-    sides: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    side_script: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     # The tests' own process keeps its cores and its answer to SIGTERM.
-    monkeypatch.setattr(sides, "keep_to_same_cores", lambda: None)
-    monkeypatch.setattr(sides.signal, "signal", lambda *_: None)
+    monkeypatch.setattr(side_script, "keep_to_same_cores", lambda: None)
+    monkeypatch.setattr(side_script.signal, "signal", lambda *_: None)
 
     def fails() -> int:
         raise DataError("here:\n nothing there; give something")
 
     with pytest.raises(SystemExit) as exit_code:
-        sides.ended(fails)
+        side_script.ended(fails)
     assert exit_code.value.code == 3
     assert capsys.readouterr().err == "error: here: nothing there; give something\n"
 
@@ -190,7 +210,8 @@ def test_an_error_is_one_line_with_retorts_exit_code(
 @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this system does not tell cores")
 def test_with_one_thread_asked_for_no_side_gets_a_second_core() -> None:
     child = "import os; print(len(os.sched_getaffinity(0)))"
-    program = f"import subprocess, sys, sides; sides.ended(lambda: subprocess.call([sys.executable, '-c', {child!r}]))"
+    call = f"subprocess.call([sys.executable, '-c', {child!r}])"
+    program = f"import subprocess, sys, side_script; side_script.ended(lambda: {call})"
     environment = {**os.environ, "PYTHONPATH": str(SCRIPTS)}
     for asked, expected in (("1", 1), ("999", len(os.sched_getaffinity(0)))):
         found = subprocess.run(

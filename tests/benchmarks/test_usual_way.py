@@ -28,7 +28,7 @@ def script(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """Imports a script as one started beside it would."""
     monkeypatch.syspath_prepend(str(SCRIPTS))
     yield importlib.import_module
-    for name in ("usual_way", "train_compare", "sides", "serving"):
+    for name in ("usual_way", "train_compare", "sides", "side_comments", "side_models", "side_script", "serving"):
         sys.modules.pop(name, None)
 
 
@@ -41,7 +41,7 @@ def parts(script: Any, tmp_path: Path, tiny_comments: Path) -> Any:
         paths.append(tmp_path / f"{name}.csv")
         frame[begin:end].to_csv(paths[-1], index=False)
     rows = {"train": 24, "validation": 12, "test": 12}
-    return script("sides").Parts(*paths, rows, 0.6, "tiny comments")
+    return script("side_comments").Parts(*paths, rows, 0.6, "tiny comments")
 
 
 def test_every_arm_of_the_usual_way_trains_predicts_and_saves(
@@ -138,13 +138,13 @@ def test_both_sides_minimise_the_same(script: Any, tiny_bert: Path, tmp_path: Pa
 def test_the_pipeline_is_timed_once_loaded_and_gives_every_row_its_probability(
     script: Any, tiny_bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    usual, sides = script("usual_way"), script("sides")
+    usual, side_comments = script("usual_way"), script("side_comments")
     model = classifier_from_base(resolve_base(str(tiny_bert)), ("toxicity",), seed=0).eval()
     with torch.no_grad():  # an opinion that hangs on every token
         model.classifier.weight *= 30
     save_classifier(model, tiny_bert, 16, tmp_path / "model")
     texts = ["the mayor opened the bridge today", "a comment", "what is this\nthing, and that", "of a bank " * 20]
-    file = sides.write_texts(tmp_path / "texts.csv", texts)
+    file = side_comments.write_texts(tmp_path / "texts.csv", texts)
     arguments = ["score", "--model", tmp_path / "model", "--texts", file, "--out", tmp_path / "out.json"]
     arguments += ["--batch-size", "2", "--max-length", "16"]
     monkeypatch.setattr(sys, "argv", ["usual_way.py", *map(str, arguments)])
