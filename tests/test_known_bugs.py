@@ -24,17 +24,18 @@ from retort.training.teacher_outputs import teacher_outputs
 from tests.conftest import tiny_rows
 
 COMPARE = "recipes/test_compare.py"
+RUN_ARMS = "recipes/test_arms.py"
 CAUGHT_BY: dict[str, tuple[tuple[str, str], ...]] = {
     "the teacher's head is never trained before distilling": (
-        (COMPARE, "test_the_teachers_head_was_trained_before_anyone_learnt_from_it"),
+        (RUN_ARMS, "test_the_teachers_head_was_trained_before_anyone_learnt_from_it"),
     ),
     "copied layers never reach the student's encoder": (
         ("models/test_layers.py", "test_every_student_layer_holds_the_weights_of_its_teacher_layer"),
-        (COMPARE, "test_the_students_first_epoch_begins_where_the_teacher_ended_and_not_at_random"),
+        (RUN_ARMS, "test_the_students_first_epoch_begins_where_the_teacher_ended_and_not_at_random"),
     ),
     "2*i-1 puts layer -1 first": (
         ("models/test_layers.py", "test_even_student_starts_from_teacher_layers_1_3_5"),
-        (COMPARE, "test_odd_keeps_layers_0_2_and_even_1_3_of_four"),
+        (RUN_ARMS, "test_odd_keeps_layers_0_2_and_even_1_3_of_four"),
     ),
     "the learning-rate schedule is used up before the second student starts": (
         ("training/test_loop.py", "test_every_arm_gets_a_schedule_of_its_own"),
@@ -43,7 +44,7 @@ CAUGHT_BY: dict[str, tuple[tuple[str, str], ...]] = {
     "LoRA as CAUSAL_LM, so that the head stays frozen and random": (
         ("models/test_adapters.py", "test_adapters_on_query_and_value_and_the_head_learn_and_nothing_else"),
         ("models/test_adapters.py", "test_the_task_is_sequence_classification_so_that_the_head_learns"),
-        (COMPARE, "test_the_adapters_head_was_trained_and_is_the_one_that_predicts"),
+        (RUN_ARMS, "test_the_adapters_head_was_trained_and_is_the_one_that_predicts"),
     ),
     "trained students are re-initialised on save": (
         ("models/test_classifier.py", "test_saved_then_loaded_is_unchanged"),
@@ -51,7 +52,7 @@ CAUGHT_BY: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "students are saved with a 12-layer config": (
         ("models/test_layers.py", "test_every_student_layer_holds_the_weights_of_its_teacher_layer"),
-        (COMPARE, "test_the_config_of_a_saved_model_says_as_many_layers_as_its_weights_hold"),
+        (RUN_ARMS, "test_the_config_of_a_saved_model_says_as_many_layers_as_its_weights_hold"),
     ),
     "the best checkpoint is chosen on the test set": (
         (COMPARE, "test_no_test_label_is_used_before_the_judgement"),
