@@ -55,7 +55,7 @@ SCRIPTS = (
     Script("train_compare", ("--base", "minilm"), ("--comments", "500")),
     Script("train_compare", ("--base", "bert"), ("--comments", "125")),
     Script("train_flops", (), ("--comments", "128", "--rounds", "2")),
-    Script("score_file", (), ("--comments", "200", "--rounds", "2")),
+    Script("score_file", (), ("--comments", "160", "--rounds", "2")),
     Script("int8_rate", (), ("--comments", "500")),
     Script("one_comment", (), ("--rounds", "75")),
     Script("cold_start", (), ("--rounds", "5")),

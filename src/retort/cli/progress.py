@@ -1,62 +1,50 @@
 """What a long command shows on stderr: a live bar on a terminal, plain lines elsewhere."""
 
 import time
-from types import TracebackType
 from typing import Any
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
+
+from retort.cli.live_bar import LiveBar
 
 
-class TerminalReporter:
-    """Draws stages, steps and epochs; used as a context so that the bar is cleared away at the end."""
+class TerminalReporter(LiveBar):
+    """Draws stages, steps and epochs."""
 
     def __init__(self, *, quiet: bool = False) -> None:
-        self._console = Console(stderr=True, highlight=False, quiet=quiet, soft_wrap=True)
-        self._bar = Progress(
+        super().__init__(
             TextColumn("{task.description}"),
             BarColumn(bar_width=30),
             MofNCompleteColumn(),
             TextColumn("loss {task.fields[loss]:.4f}"),
             TimeRemainingColumn(),
-            console=self._console,
-            transient=True,
-            disable=quiet or not self._console.is_terminal,
+            quiet=quiet,
         )
         self._task: TaskID | None = None
         self._began = time.perf_counter()
 
-    def __enter__(self) -> "TerminalReporter":
-        self._bar.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._bar.stop()
-
     def say(self, line: str) -> None:
         """One line of plain text."""
-        self._console.print(f"  {line}", markup=False)
+        self.console.print(f"  {line}", markup=False)
 
     def stage(self, name: str) -> None:
         """A new part of the work begins."""
         elapsed = int(time.perf_counter() - self._began)
-        self._console.print(f"[{elapsed // 60:d}:{elapsed % 60:02d}] {name}", markup=False, style="bold")
+        self.console.print(f"[{elapsed // 60:d}:{elapsed % 60:02d}] {name}", markup=False, style="bold")
 
     def step(self, arm: str, epoch: int, epochs: int, step: int, steps: int, loss: float) -> None:
         """One optimiser step is done."""
-        if self._bar.disable:
+        if self.bar.disable:
             return
         description = f"  {arm} epoch {epoch}/{epochs}"
         if self._task is None:
-            self._task = self._bar.add_task(description, total=steps, loss=loss)
-        self._bar.update(self._task, description=description, completed=step, total=steps, loss=loss)
+            self._task = self.bar.add_task(description, total=steps, loss=loss)
+        self.bar.update(self._task, description=description, completed=step, total=steps, loss=loss)
 
     def epoch(self, row: dict[str, Any]) -> None:
         """One epoch is done and validated."""
         if self._task is not None:
-            self._bar.remove_task(self._task)
+            self.bar.remove_task(self._task)
             self._task = None
         terms = [
             f"{t} {v:.4f}" for t, v in row["train_loss"].items() if v is not None and t not in ("total", "fractions")

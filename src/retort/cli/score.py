@@ -3,13 +3,12 @@
 import json
 import time
 from pathlib import Path
-from types import TracebackType
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from retort.cli.live_bar import LiveBar
 from retort.cli.options import Json, Model
 from retort.config import ColumnNames
 
@@ -74,38 +73,25 @@ def score(
     summary.refuse_too_many_rejected(source, out)
 
 
-class _RowsDone:
+class _RowsDone(LiveBar):
     """Rows and rows per second, on stderr: a live bar on a terminal, now and then a plain line elsewhere."""
 
     def __init__(self) -> None:
-        self._console = Console(stderr=True, highlight=False, soft_wrap=True)
-        self._bar = Progress(
+        super().__init__(
             TextColumn("{task.fields[told]}"),
             BarColumn(bar_width=30),
             TaskProgressColumn(),
             TimeRemainingColumn(),
-            console=self._console,
-            transient=True,
-            disable=not self._console.is_terminal,
         )
-        self._task = self._bar.add_task("", total=1.0, told="scoring")
+        self._task = self.bar.add_task("", total=1.0, told="scoring")
         self._began = self._told = time.monotonic()
-
-    def __enter__(self) -> "_RowsDone":
-        self._bar.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._bar.stop()
 
     def show(self, rows: int, share: float) -> None:
         """So many rows are done, which is `share` (0 to 1) of the file."""
         now = time.monotonic()
         told = f"{rows:,} rows, {rows / max(now - self._began, 1e-9):,.1f} rows/s"
-        if not self._bar.disable:
-            self._bar.update(self._task, completed=share, told=told)
+        if not self.bar.disable:
+            self.bar.update(self._task, completed=share, told=told)
         elif now - self._told >= _QUIET_SECONDS:
-            self._console.print(f"{told}, {share:.0%} of the file", markup=False)
+            self.console.print(f"{told}, {share:.0%} of the file", markup=False)
             self._told = now
