@@ -255,7 +255,7 @@ def write_labelled(folder: Path, texts: list[str], targets: Any, held: int) -> l
 
 
 def scored(bench: Bench) -> list[sides.Row]:
-    """The student over all comments, both ways in turns, and how far apart they are on short ones."""
+    """The student over all comments, both ways in turns, and how far apart they are."""
     import torch
     from score_file import read_alike
 
@@ -290,7 +290,7 @@ def scored(bench: Bench) -> list[sides.Row]:
     found = sides.alternated({"retort": ours, "pipeline": theirs}, bench.given.rounds)
     mine = sides.Side("retort, bf16", tuple(found["retort"]), "comments/s")
     other = sides.Side(f"pipeline, fp16, batch {_SCORE_BATCH}", tuple(found["pipeline"]), "comments/s")
-    alike = read_alike(bench.texts, folder)
+    alike = read_alike(bench.texts)
     apart = np.abs(said["ours"][alike] - said["theirs"][alike])
     flipped = int(np.count_nonzero((said["ours"][alike] >= 0.5) != (said["theirs"][alike] >= 0.5)))
     most = max(len(alike) // 100, 2)
