@@ -94,6 +94,9 @@ def test_truncated_a_long_comment_is_scored_by_its_beginning_and_counted(
         assert (f"warning: of {truncated} row" in ended.err) is bool(truncated)
         cut, whole, _ = (row["toxicity"] for row in rows_of(out))
         assert (cut == whole) is bool(truncated)
+    ended = retort("score", source, tmp_path / "folder", "--model", folder, "--truncate")
+    assert ended.code == 0, ended.err
+    assert json.loads((tmp_path / "folder" / "manifest.json").read_text())["truncated"] == 1
 
 
 def test_people_read_one_line(model: Path, tiny_comments: Path, tmp_path: Path) -> None:

@@ -135,7 +135,7 @@ def score(
     """
     began = time.perf_counter()
     summary = Summary()
-    about = {
+    about: dict[str, Any] = {
         "model": {"arm": classifier.arm, "format": classifier.format, "sha256": classifier.sha256},
         "input": {"file": source.name, "bytes": source.stat().st_size},
     }
@@ -148,6 +148,8 @@ def score(
             table.write(_scored(one, answers, classifier.attributes))
             summary.add(one, answers)
             progress(summary.rows, one.share)
+        # Known at the end alone, which is when a folder's manifest is written.
+        about["truncated"] = summary.truncated
     summary.seconds = time.perf_counter() - began
     return summary
 
