@@ -7,6 +7,7 @@ Example: python benchmarks/cold_start.py
 """
 
 import ast
+import functools
 import json
 import sys
 from pathlib import Path
@@ -39,12 +40,10 @@ def main() -> int:
             text for text in side_comments.drawn_texts(50, given.seed) if 20 <= len(text) <= 200 and text[0].isalpha()
         )
         predict = sides.retort("predict", "--model", exported, "--json", text)
-        judge = [sys.executable, "-c", _PROGRAM, student, text, str(side_models.MAX_LENGTH)]
+        judge: list[str | Path] = [sys.executable, "-c", _PROGRAM, student, text, str(side_models.MAX_LENGTH)]
         logs = {name: folder / f"{name}.log" for name in ("predict", "pipeline")}
-        turns = {
-            "predict": lambda: sides.timed(predict, logs["predict"]),
-            "pipeline": lambda: sides.timed(judge, logs["pipeline"]),
-        }
+        commands = {"predict": predict, "pipeline": judge}
+        turns = {name: functools.partial(sides.timed, command, logs[name]) for name, command in commands.items()}
         for turn in turns.values():
             turn()  # reads program and model into the file cache
         found = sides.alternated(turns, rounds)

@@ -13,9 +13,10 @@ Example: python benchmarks/score_file.py
 """
 
 import argparse
+import functools
 import itertools
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -140,9 +141,9 @@ def measured(
     probe = side_comments.write_texts(folder / "probe.csv", files.texts[:_PROBED])
     batches = {}
     for name, model in pipelines.items():
-        seconds = {size: pipeline_score(model, probe, size, folder)["seconds"] for size in _BATCHES}
-        batches[name] = min(seconds, key=seconds.__getitem__)
-        serving.note(f"pipeline on the {name}: seconds by batch size {seconds}")
+        probed = {size: pipeline_score(model, probe, size, folder)["seconds"] for size in _BATCHES}
+        batches[name] = min(probed, key=probed.__getitem__)
+        serving.note(f"pipeline on the {name}: seconds by batch size {probed}")
 
     def asked(name: str) -> float:
         result = pipeline_score(pipelines[name], files.once, batches[name], folder)
@@ -155,9 +156,9 @@ def measured(
             said[form] = found
         return seconds
 
-    turns = {name: (lambda name=name: asked(name)) for name in pipelines}
+    turns: dict[str, Callable[[], float]] = {name: functools.partial(asked, name) for name in pipelines}
     for form, texts in itertools.product(formats, (files.single, files.many)):
-        turns[f"{form} {texts.stem}"] = lambda form=form, texts=texts: scored(form, texts)
+        turns[f"{form} {texts.stem}"] = functools.partial(scored, form, texts)
     turns["to the end"] = lambda: retort_score(formats[INT8], files.many, folder, truncate=False)[0]
     # The first of all reads model files into the machine's memory.
     for form in formats:

@@ -30,7 +30,8 @@ class Source:
 
     def frame(self) -> "pd.DataFrame":
         """Its usable comments: id, text and a column of ratings per attribute."""
-        return self.comments().frame
+        frame: pd.DataFrame = self.comments().frame
+        return frame
 
     def comments(self) -> Any:
         """As retort itself reads it."""

@@ -57,8 +57,9 @@ def main() -> int:
             ours += [our_way(name, chosen, parts, given.seed, folder / "retort")] if turn == 0 else []
             theirs.append(usual_way(base, settings, layers, parts, folder / "usual"))
             ours.append(our_way(name, chosen, parts, given.seed, folder / "retort"))
+        compared = quality(parts, ours[-1], theirs[-1])
     data = str(parts)
-    rows = [*speed(given.base, ours, theirs), *parts_of_time(ours, theirs), *quality(parts, ours[-1], theirs[-1])]
+    rows = [*speed(given.base, ours, theirs), *parts_of_time(ours, theirs), *compared]
     rows.append(sides.bystanders(others.share))
     sizes = f"base {given.base}, {layers} layers; max length {settings.max_length}, batch {settings.teacher.batch_size}"
     precision = ours[-1]["precision"]

@@ -12,7 +12,7 @@ import json
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -77,7 +77,7 @@ def train(given: argparse.Namespace) -> None:
     loaded = time.perf_counter()
     outcome = trainer.train()
     trained = time.perf_counter()
-    logits = trainer.predict(parts["test"]).predictions
+    logits: Any = trainer.predict(cast(Any, parts["test"])).predictions
     trainer.save_model(str(given.out))
     tokenizer.save_pretrained(given.out)
     probabilities = 1 / (1 + np.exp(-logits[:, 0].astype(np.float64)))
@@ -85,7 +85,7 @@ def train(given: argparse.Namespace) -> None:
         "load_seconds": loaded - began,
         "train_seconds": trained - loaded,
         "after_seconds": time.perf_counter() - trained,
-        "trainable": sum(p.numel() for p in trainer.model.parameters() if p.requires_grad),
+        "trainable": sum(p.numel() for p in model.parameters() if p.requires_grad),
         "train_loss": outcome.training_loss,
         "test": probabilities.tolist(),
     }
@@ -134,7 +134,8 @@ class Distilling(Trainer):
 def _model(given: argparse.Namespace) -> torch.nn.Module:
     """The teacher from the base, LoRA on the base, or a student with some of its teacher's layers."""
     if given.arm == "student":
-        return _student(_loaded(given.teacher), given.layers)
+        student: torch.nn.Module = _student(_loaded(given.teacher), given.layers)
+        return student
     model = _loaded(given.base)
     if given.arm == "teacher":
         return model
@@ -148,11 +149,12 @@ def _model(given: argparse.Namespace) -> torch.nn.Module:
         target_modules=["query", "value"],
         modules_to_save=["classifier"],
     )
-    return get_peft_model(model, adapter)
+    adapted: torch.nn.Module = get_peft_model(model, adapter)
+    return adapted
 
 
 def _loaded(folder: Path) -> torch.nn.Module:
-    return AutoModelForSequenceClassification.from_pretrained(
+    model: torch.nn.Module = AutoModelForSequenceClassification.from_pretrained(
         folder,
         num_labels=1,
         problem_type="multi_label_classification",
@@ -160,9 +162,10 @@ def _loaded(folder: Path) -> torch.nn.Module:
         label2id={LABEL: 0},
         dtype=torch.float32,
     )
+    return model
 
 
-def _student(teacher: Any, layers: list[int]) -> torch.nn.Module:
+def _student(teacher: Any, layers: list[int]) -> Any:
     config = type(teacher.config).from_dict(teacher.config.to_dict())
     config.num_hidden_layers = len(layers)
     student = type(teacher)(config)
@@ -214,7 +217,7 @@ def score(given: argparse.Namespace) -> None:
     options = {"batch_size": given.batch_size, "truncation": True, "max_length": given.max_length}
     classify(texts[:_WARM_UP], **options)
     loaded = time.perf_counter()
-    answers = classify(texts, **options)
+    answers: Any = classify(texts, **options)
     seconds = time.perf_counter() - loaded
     probabilities = [next(one["score"] for one in answer if one["label"] == LABEL) for answer in answers]
     result = {"load_seconds": loaded - began, "seconds": seconds, "probabilities": probabilities}

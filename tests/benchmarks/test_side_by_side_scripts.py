@@ -78,6 +78,29 @@ def test_an_epochs_time_leaves_validation_and_the_measuring_of_the_ceiling_out(
     assert watch.ceilings == [5.0, 5.0]
 
 
+def test_a_comparison_is_told_to_its_end_without_a_folder_to_keep(
+    script: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    compare = script("train_compare")
+
+    def side(seconds: float, parts: Any) -> dict[str, Any]:
+        said = np.linspace(0, 1, parts.rows["test"]).tolist()
+        by_arm = dict.fromkeys(compare.ARMS, seconds / 8)
+        test = dict.fromkeys(compare.ARMS, said)
+        return {"seconds": seconds, "train_seconds": by_arm, "test": test, "precision": "bf16"}
+
+    monkeypatch.setattr(compare, "our_way", lambda *given: side(2.0, given[2]))
+    monkeypatch.setattr(compare, "usual_way", lambda *given: side(8.0, given[3]))
+    monkeypatch.setattr(sys, "argv", ["train_compare.py", "--quick", "--json"])
+    monkeypatch.delenv("RETORT_REAL_DATA", raising=False)
+    assert compare.main() == 6
+    rows = {row["what"]: row for row in json.loads(capsys.readouterr().out)["rows"]}
+    assert rows["whole comparison, minilm"]["value"] == pytest.approx(4)
+    same = rows["  average precision of lora on 18 test rows"]
+    assert same["met"]
+    assert same["measured"].startswith("+0.000")
+
+
 def test_padding_is_told_as_tokens_computed_for_each_real_one(script: Any) -> None:
     lengths = np.array([16] * 8)
     assert script("train_flops")._padding(lengths, 4, 0) == 1

@@ -18,7 +18,7 @@ class BertShape(Protocol):
     @property
     def num_hidden_layers(self) -> int: ...
     @property
-    def num_labels(self) -> int: ...
+    def num_labels(self) -> int | None: ...
 
 
 @dataclass(frozen=True)
@@ -49,5 +49,5 @@ def forward_flops(
     rest = 2 * (2 * hidden * hidden + 2 * hidden * inner)
     layer = keys_and_values + every * rest + 4 * pairs * hidden
     last = keys_and_values + first * rest + 4 * every * hidden if first_token else layer
-    head = 2 * first * hidden * (hidden + config.num_labels)
+    head = 2 * first * hidden * (hidden + (config.num_labels or 0))
     return float((config.num_hidden_layers - 1) * layer + last + head)
