@@ -78,6 +78,17 @@ def test_saved_loaded_and_merged_all_say_the_same(
     assert not torch.allclose(expected, before, atol=1e-3), "nothing was learnt"
 
 
+def test_lora_plus_has_its_ratio_and_the_decay_that_was_asked_for(base: Base, tmp_path: Path) -> None:
+    model = adapters.with_adapter(fresh(base), LoraSettings(), base.id, 0, tmp_path)
+    optimizer = adapters.lora_plus_optimizer(model, TrainingSettings(learning_rate=1e-3, weight_decay=0.05), ratio=8)
+    rates = {id(p): (group["lr"], group["weight_decay"]) for group in optimizer.param_groups for p in group["params"]}
+    learning = {name: rates[id(p)] for name, p in model.named_parameters() if p.requires_grad}
+    assert len(learning) == len(rates) == 4 * 2 * 2 + 2
+    for name, found in learning.items():
+        assert found[0] == (8e-3 if "lora_B" in name or name.endswith(".bias") else 1e-3), name
+        assert found[1] == (0 if name.endswith(".bias") else 0.05), name
+
+
 @pytest.mark.parametrize("variant", ["plain", "pissa"])
 def test_a_pooler_that_was_drawn_learns_and_is_saved_with_the_head(
     poolerless_bert: Path, tmp_path: Path, variant: str, train: TrainingSet, validation: ValidationSet

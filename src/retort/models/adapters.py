@@ -68,13 +68,15 @@ def with_adapter(
 
 
 def lora_plus_optimizer(model: PeftModel, settings: TrainingSettings, ratio: float) -> torch.optim.Optimizer:
-    """AdamW with a higher rate for the B matrices (LoRA+, Hayou et al. 2024, arXiv:2402.12354)."""
+    """AdamW with a higher rate for the B matrices and the biases (LoRA+, Hayou et al. 2024, arXiv:2402.12354)."""
     optimizer: torch.optim.Optimizer = create_loraplus_optimizer(
         model,
         torch.optim.AdamW,
         lr=settings.learning_rate,
         loraplus_lr_ratio=ratio,
-        weight_decay=settings.weight_decay,
+        # peft's groups have a decay of their own, 0 unless given, which `weight_decay` would not reach.
+        loraplus_weight_decay=settings.weight_decay,
+        fused=True,
     )
     return optimizer
 
