@@ -219,7 +219,7 @@ class ExperimentSettings(Settings):
     max_length: Annotated[int, Field(ge=8)] = Field(128, description="tokens, [CLS] and [SEP] included")
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     compile: bool = Field(
-        False, description="torch.compile while training: a minute or more per arm at first, then quicker steps"
+        False, description="torch.compile while training: minutes per arm at first, then quicker steps"
     )
     arms: Annotated[tuple[str, ...], Field(min_length=1)] = (
         "majority", "tfidf", "teacher", "odd", "even", "lora",
