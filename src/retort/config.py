@@ -146,7 +146,7 @@ class LoraSettings(Settings):
     use_dora: bool = Field(False, description="learn magnitude and direction apart")
     init: Literal["default", "gaussian", "pissa"] = "default"
     lora_plus_ratio: Annotated[float, Field(ge=1)] | None = Field(
-        None, description="LoRA+: learning rate of B over that of A"
+        None, description="LoRA+: learning rate of B over that of A, which then has to be lower than LoRA's"
     )
 
 
