@@ -18,13 +18,13 @@ test: $(INSTALLED) ## the whole check: ruff, mypy, import-linter, pytest
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
-	$(VENV)/bin/python -m pytest
+	$(VENV)/bin/python -m pytest -n auto --dist loadfile
 
-bench: $(INSTALLED) ## speed side by side with the usual way, at a quarter of the sizes (meant for 20 minutes on two idle cores)
-	$(VENV)/bin/python benchmarks/table.py
+bench: $(INSTALLED) ## speed side by side with the usual way, at a quarter of the sizes (about 20 minutes on two idle cores)
+	$(VENV)/bin/python -m benchmarks.table
 
 bench-full: $(INSTALLED) ## the same at full size; RETORT_REAL_DATA names the folder of real comments
-	$(VENV)/bin/python benchmarks/table.py --full
+	$(VENV)/bin/python -m benchmarks.table --full
 
 clean: ## remove the virtual environment and all caches, but no run
 	rm -rf $(VENV) dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -1,4 +1,9 @@
-"""Pictures of the page for the README, docs/images/page.png and page-dark.png: `python docs/screenshots.py RUN`."""
+"""Pictures of the page for the README, docs/images/page.png and page-dark.png.
+
+    python docs/screenshots.py runs/NAME
+
+Needs playwright, chromium and a font with emoji.
+"""
 
 import shutil
 import sys
@@ -10,7 +15,7 @@ from werkzeug.serving import make_server
 
 from retort.config import ServeSettings
 from retort.web.app import create_app
-from retort.web.arms import service_of
+from retort.web.server.models import service_of
 
 IMAGES = Path(__file__).parent / "images"
 COMMENT = "You are a pathetic liar, and everybody here knows it.\nGo away, you stupid idiot 🙂"
@@ -21,10 +26,10 @@ def picture(browser: Browser, address: str, scheme: str, path: Path) -> None:
     """The verdict on the comment, in one colour scheme."""
     context = browser.new_context(viewport=SIZE, color_scheme=scheme, reduced_motion="reduce")
     page = context.new_page()
-    for _ in range(2):  # the first time, arms are still being loaded
+    for _ in range(2):  # the first request loads the models, which would show in their times
         page.goto(address)
         page.fill("#text", COMMENT)
-        page.click("text=Judge")
+        page.get_by_role("button", name="Judge", exact=True).click()
         page.wait_for_selector("#verdict")
     page.evaluate("scrollTo(0, 0)")
     page.screenshot(path=path)
@@ -32,7 +37,7 @@ def picture(browser: Browser, address: str, scheme: str, path: Path) -> None:
 
 
 def main(run: Path) -> None:
-    """Serves the run on a free port for as long as the pictures take."""
+    """Serves the run on a free port and takes a picture in each colour scheme."""
     settings = ServeSettings(deadline_seconds=60)
     service = service_of(run, settings)
     service.start()

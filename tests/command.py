@@ -14,7 +14,8 @@ from pathlib import Path
 from unittest import mock
 
 from retort.cli import main
-from retort.config import DistillationSettings, TrainingSettings
+from retort.config import TrainingSettings
+from retort.training.objective import distillation_settings
 
 # Small enough for seconds, fast enough a rate that something is learnt; fp32, because no other test's engine is bf16.
 # All that a preset chooses by experiment is set, so that no test hangs on what was best for other models.
@@ -29,7 +30,7 @@ SETTINGS: dict[str, object] = {
     "evaluation.bootstrap_samples": 100,
     "evaluation.latency_comments": 3,
     **{f"{table}.{key}": value for table, own in _FITTED.items() for key, value in (_DEFAULTS | own).items()},
-    **{f"distillation.{key}": value for key, value in DistillationSettings().model_dump(mode="json").items()},
+    **{f"distillation.{key}": value for key, value in distillation_settings()().model_dump(mode="json").items()},
 }
 QUICK = tuple(
     part for key, value in SETTINGS.items() for part in ("--set", f"{key}={json.dumps('' if value is None else value)}")

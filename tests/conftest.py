@@ -11,9 +11,11 @@ import csv
 import random
 import shutil
 import string
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 SUBJECTS = ("mayor", "council", "driver", "neighbour", "teacher", "writer", "reporter", "club", "court", "bank")
 VERBS = ("opened", "closed", "painted", "moved", "praised", "sold", "found", "crossed", "missed", "mended")
@@ -40,16 +42,34 @@ def wordpieces() -> list[str]:
     ]
 
 
+def built_once(factory: pytest.TempPathFactory, name: str, build: Callable[[Path], None]) -> Path:
+    """The folder `name`, filled by `build` once for all of pytest's worker processes."""
+    base = factory.getbasetemp()
+    shared = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "shared"
+    shared.mkdir(exist_ok=True)
+    folder = shared / name
+    with FileLock(shared / f"{name}.lock"):
+        if not (shared / f"{name}.done").exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+            build(folder)
+            (shared / f"{name}.done").touch()
+    return folder
+
+
 @pytest.fixture(scope="session")
 def tiny_bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a real BertModel of 4 layers (hidden 32, 2 heads) and its tokenizer; random weights, one seed.
 
     Shared by the whole session: copy it before changing anything in it.
     """
+    return built_once(tmp_path_factory, "bert", _write_tiny_bert)
+
+
+def _write_tiny_bert(folder: Path) -> None:
     import torch
     from transformers import BertConfig, BertModel, BertTokenizerFast
 
-    folder = tmp_path_factory.mktemp("tiny") / "bert"
     pieces = wordpieces()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
@@ -64,10 +84,8 @@ def tiny_bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
             )
         )
     model.save_pretrained(folder)
-    BertTokenizerFast(vocab={piece: index for index, piece in enumerate(pieces)}, model_max_length=128).save_pretrained(
-        folder
-    )
-    return folder
+    vocabulary = {piece: index for index, piece in enumerate(pieces)}
+    BertTokenizerFast(vocab=vocabulary, model_max_length=128).save_pretrained(folder)
 
 
 @pytest.fixture(scope="session")
@@ -100,12 +118,14 @@ def tiny_rows() -> list[tuple[str, str, float, float]]:
 @pytest.fixture(scope="session")
 def tiny_comments(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A CSV of `tiny_rows` with the columns id, text, toxicity, insult: half toxic, a third insulting."""
-    path = tmp_path_factory.mktemp("tiny") / "comments.csv"
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["id", "text", "toxicity", "insult"])
-        writer.writerows(tiny_rows())
-    return path
+
+    def build(folder: Path) -> None:
+        with (folder / "comments.csv").open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(["id", "text", "toxicity", "insult"])
+            writer.writerows(tiny_rows())
+
+    return built_once(tmp_path_factory, "comments", build) / "comments.csv"
 
 
 @pytest.fixture(scope="session")
@@ -120,7 +140,7 @@ def real_data() -> Path:
     return folder
 
 
-ARMS = ("majority", "tfidf", "teacher", "odd", "even", "lora", "odd-alone", "odd-random", "lora-odd")
+ARMS = ("majority", "tfidf", "teacher", "odd", "even", "lora", "odd-labels", "odd-base", "odd-random", "lora-odd")
 
 
 @pytest.fixture(scope="session")
@@ -130,12 +150,13 @@ def tiny_run(tiny_bert: Path, tiny_comments: Path, tmp_path_factory: pytest.Temp
     """
     from tests.command import QUICK, retort
 
-    folder = tmp_path_factory.mktemp("runs") / "run"
-    arms = ("--set", f"arms=[{','.join(ARMS)}]")
-    ended = retort("compare", "--base", tiny_bert, "--data", tiny_comments, "--out", folder, *QUICK, *arms)
-    assert ended.code == 0, ended.err
-    (folder.parent / "printed.txt").write_text(ended.out, "utf-8")
-    return folder
+    def build(folder: Path) -> None:
+        arms = ("--set", f"arms=[{','.join(ARMS)}]")
+        ended = retort("compare", "--base", tiny_bert, "--data", tiny_comments, "--out", folder / "run", *QUICK, *arms)
+        assert ended.code == 0, ended.err
+        (folder / "printed.txt").write_text(ended.out, "utf-8")
+
+    return built_once(tmp_path_factory, "runs", build) / "run"
 
 
 @pytest.fixture(scope="session")
@@ -143,8 +164,9 @@ def tiny_exports(tiny_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
     """The odd arm of `tiny_run` exported: the folders `fp32` and `int8`. Copy them before changing anything."""
     from tests.command import retort
 
-    folder = tmp_path_factory.mktemp("exports")
-    for name, flags in (("fp32", ()), ("int8", ("--int8",))):
-        ended = retort("export", tiny_run / "odd", "--out", folder / name, *flags)
-        assert ended.code == 0, ended.err
-    return folder
+    def build(folder: Path) -> None:
+        for name, flags in (("fp32", ()), ("int8", ("--int8",))):
+            ended = retort("export", tiny_run / "odd", "--out", folder / name, *flags)
+            assert ended.code == 0, ended.err
+
+    return built_once(tmp_path_factory, "exports", build)

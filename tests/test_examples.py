@@ -99,8 +99,8 @@ def test_own_metric_finds_all_toxic_comments_first_under_a_perfect_ranking() -> 
 
 
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda path: path.name)
-def test_every_example_says_what_it_is_and_how_to_start_it(program: Path) -> None:
-    told = ast.get_docstring(ast.parse(program.read_text("utf-8")))
+def test_every_example_describes_itself_and_its_command(program: Path) -> None:
+    docstring = ast.get_docstring(ast.parse(program.read_text("utf-8")))
 
-    assert told
-    assert f"python examples/{program.name}" in told
+    assert docstring
+    assert f"python examples/{program.name}" in docstring

@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -26,7 +25,8 @@ HEAVY = (
 
 def test_the_public_names_are_these() -> None:
     assert retort.__all__ == [
-        "ATTRIBUTES", "Classifier", "ExperimentSettings", "RetortError", "compare", "normalise", "resolve",
+        "Classifier", "ExperimentSettings", "RetortError", "Task", "compare", "default_task", "normalise", "read_task",
+        "resolve",
     ]  # fmt: skip
     for name in retort.__all__:
         assert getattr(retort, name) is not None
@@ -39,7 +39,7 @@ def test_the_public_names_are_these() -> None:
     "program",
     [
         "import retort",
-        "from retort import Classifier, normalise, ATTRIBUTES, resolve, RetortError, ExperimentSettings",
+        "from retort import Classifier, normalise, Task, default_task, resolve, RetortError, ExperimentSettings",
         "import retort.cli; import sys; sys.argv = ['retort', '--help']; retort.cli._run(['--help'], False)",
         "import retort.cli; retort.cli._run(['compare', '--help'], False)",
         "import retort.cli; retort.cli._run(['presets'], False)",
@@ -48,17 +48,8 @@ def test_the_public_names_are_these() -> None:
 )
 def test_nothing_heavy_is_loaded_before_it_is_needed(program: str) -> None:
     asked = f"{program}\nimport sys\nprint('loaded:', *[m for m in {HEAVY} if m in sys.modules])"
-    told = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True).stdout
-    assert told.splitlines()[-1] == "loaded:"
-
-
-def test_help_comes_quickly() -> None:
-    best = 9.0
-    for _ in range(3):
-        began = time.perf_counter()
-        subprocess.run([sys.executable, "-m", "retort", "--help"], capture_output=True, check=True)
-        best = min(best, time.perf_counter() - began)
-    assert best < 2.0
+    output = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True).stdout
+    assert output.splitlines()[-1] == "loaded:"
 
 
 def test_loading_onnxruntime_writes_nothing_and_so_reports_nothing(tmp_path: Path) -> None:

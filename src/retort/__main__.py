@@ -1,4 +1,4 @@
-"""`python -m retort` is `retort`; torchrun starts it this way."""
+"""`python -m retort` does the same as `retort`; torchrun needs a module."""
 
 from retort.cli import main
 

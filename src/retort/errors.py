@@ -1,4 +1,4 @@
-"""Every failure that Retort foresees. Each kind carries the exit code of the command that meets it.
+"""Every failure that Retort foresees. Each kind has the exit code of a command that fails with it.
 
     RetortError
     ├── ConfigError       2  a setting, preset, flag or layer index that does not exist or does not fit
@@ -12,6 +12,11 @@ A message is one line: where, what was found, what to do.
 """
 
 INTERRUPTED = 130
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of a library's error, for a message of one line; the name of its kind when it has no text."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 class RetortError(Exception):
@@ -51,6 +56,6 @@ class RunError(RetortError):
 
 
 class RejectedError(RetortError):
-    """Everything is done and written, but more rows were rejected than is taken for granted."""
+    """Everything is done and written, but too many rows were rejected."""
 
     exit_code = 7

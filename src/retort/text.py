@@ -1,11 +1,11 @@
 """Undoes the disguises of words before a text is tokenised, and remembers where every character came from.
 
-The same in training, prediction and serving. What people write every day (accents, emoji, curly quotes,
-any script) stays exactly as it is; only what hides a word from a reader of tokens is folded: invisible
-characters, look-alike letters inside Latin words, `s p a c e d` and `l33t` words, stacked marks. Words
-over 100 characters are broken, because BERT's tokenizer turns each of them into one `[UNK]`.
+The same in training, prediction and serving. Everyday writing (accents, emoji, curly quotes, any script) is
+unchanged; only what hides words from the tokenizer is undone: invisible characters, look-alike letters inside
+Latin words, `s p a c e d` and `l33t` words, stacked marks. Words over 100 characters are broken, because BERT's
+tokenizer turns each of them into one `[UNK]`.
 
-Repeated letters (`sooo`), asterisks (`st*pid`) and `!` for `i` are left alone: no rule for them was safe.
+Repeated letters (`sooo`), asterisks (`st*pid`) and `!` for `i` are unchanged: no rule for them was safe.
 """
 
 import itertools
@@ -14,18 +14,18 @@ import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-# Raised whenever a text may come out otherwise than before; stands in retort.json.
+# Increased whenever the result for any text may change; recorded in retort.json.
 VERSION: int = 1
 
 LONGEST_WORD = 100
 
-# (begin, end, replacement): the characters [begin, end) of a text give way to the replacement.
+# (begin, end, replacement): the characters [begin, end) of a text are replaced.
 Edit = tuple[int, int, str]
 
 
 @dataclass(frozen=True)
 class Normalised:
-    """A normalised text, with the way back.
+    """A normalised text, with a map of its characters to the original.
 
     `offsets` has len(text) + 1 entries, never falling: offsets[i] is the position in the original of the
     character that made text[i], and the last one is the original's length.
@@ -64,15 +64,15 @@ def fold(text: str) -> str:
 
 
 def is_blank(text: str) -> bool:
-    """Whether nothing of the text can be seen: only whitespace, controls and zero-width characters."""
+    """Whether the text has no visible character: only whitespace, controls and zero-width characters."""
     return _VISIBLE.search(text) is None
 
 
 def _rounds(text: str) -> Iterator[list[Edit]]:
-    """The edits that lead from `text` to its normal form, one list for each pass that changed anything.
+    """The edits from `text` to its normal form, one list for each pass that changed anything.
 
-    One pass can uncover what the next one folds (a spaced word that is l33t as well), so passes repeat
-    until the text stays as it is. The bound keeps time linear should a text be made to spite that.
+    One pass can uncover what another undoes (a spaced word that is l33t as well), so passes repeat until nothing
+    changes. The bound keeps time linear for texts made to defeat that.
     """
     for _ in range(_MOST_ROUNDS):
         settled = True
@@ -112,7 +112,7 @@ def _applied(text: str, offsets: list[int] | None, edits: list[Edit]) -> tuple[s
     return _replaced(text, edits), result
 
 
-# --- what cannot be seen ---
+# --- invisible characters ---
 
 _CONTROLS = "\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f"
 _BIDI = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
@@ -128,7 +128,7 @@ _RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
 
 
 def _hidden(text: str) -> Iterator[Edit]:
-    """Invisible characters, but those that a script or an emoji needs; lone surrogates become U+FFFD."""
+    """Invisible characters, except those that a script or an emoji needs; lone surrogates become U+FFFD."""
     right_to_left: bool | None = None
     seen = -1
     for match in _HIDDEN.finditer(text):
@@ -169,12 +169,12 @@ def _belongs(text: str, here: int, last_kept: int) -> bool:
 # --- marks piled on letters ---
 
 _STACKS = re.compile("[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\ufe20-\ufe2f]{3,}")
-# Lines through or below letters; alone they are decoration, never spelling.
+# Lines through or below letters; alone they are decoration, not spelling.
 _OVERLAYS = re.compile("[\u0332\u0333\u0335-\u0338\u033f\u20d2\u20d3\u20e5\u20e6\u20eb]+")
 
 
 def _stacked_marks(text: str) -> Iterator[Edit]:
-    """Three or more combining marks on one letter (no living spelling needs more than two)."""
+    """Three or more combining marks on one letter (no spelling in use needs more than two)."""
     return _cut(_STACKS, text)
 
 
@@ -187,15 +187,15 @@ def _cut(pattern: re.Pattern[str], text: str) -> Iterator[Edit]:
     return ((match.start(), match.end(), "") for match in pattern.finditer(text))
 
 
-# --- letters in fancy dress ---
+# --- styled letters ---
 
 
-def _dressed(ranges: Iterable[tuple[int, int]]) -> dict[str, str]:
+def _styled(ranges: Iterable[tuple[int, int]]) -> dict[str, str]:
     """Characters of the ranges whose compatibility form is one ASCII letter or digit, `(a)` counted as a."""
     pairs = (
         (chr(c), unicodedata.normalize("NFKC", chr(c)).strip("()")) for low, high in ranges for c in range(low, high)
     )
-    return {dressed: plain for dressed, plain in pairs if len(plain) == 1 and plain.isascii() and plain.isalnum()}
+    return {styled: plain for styled, plain in pairs if len(plain) == 1 and plain.isascii() and plain.isalnum()}
 
 
 def _run_of_letters(first: int) -> dict[str, str]:
@@ -203,11 +203,11 @@ def _run_of_letters(first: int) -> dict[str, str]:
 
 
 # Full-width forms and mathematical alphabets.
-_ALPHABETS = _dressed([(0xFF10, 0xFF5B), (0x1D400, 0x1D800)])
+_ALPHABETS = _styled([(0xFF10, 0xFF5B), (0x1D400, 0x1D800)])
 # Circled, bracketed and letter-like ones, squares, small capitals: fine alone (a metro sign, maths, phonetics),
 # a disguise when they spell.
 _SPELLING = (
-    _dressed([(0x2100, 0x2150), (0x249C, 0x24EA), (0x1F110, 0x1F150)])
+    _styled([(0x2100, 0x2150), (0x249C, 0x24EA), (0x1F110, 0x1F150)])
     | _run_of_letters(0x1F150)
     | _run_of_letters(0x1F170)
     | dict(zip("ᴀʙᴄᴅᴇꜰɢʜɪᴊᴋʟᴍɴᴏᴘʀꜱᴛᴜᴠᴡʏᴢ", "abcdefghijklmnoprstuvwyz", strict=True))
@@ -217,7 +217,7 @@ _LIGATURES = re.compile("[\ufb00-\ufb06]")
 _SPELLING_RUN = re.compile(f"[A-Za-z{''.join(_SPELLING)}]{{2,}}")
 
 
-def _dressed_letters(text: str) -> Iterator[Edit]:
+def _styled_letters(text: str) -> Iterator[Edit]:
     """Full-width and mathematical letters (digits only beside such letters)."""
     if text.isascii():
         return
@@ -277,7 +277,7 @@ _LONGEST_ACRONYM = 5
 
 
 def _spaced_words(text: str) -> Iterator[Edit]:
-    """Four or more single letters, all set apart in the same way."""
+    """Four or more single letters, all separated in the same way."""
     for match in _SPACED.finditer(text):
         gap = match[1]
         step = 1 + len(gap)
@@ -346,7 +346,7 @@ def _spelt_out(word: str) -> str:
 
 # --- words too long for the tokenizer ---
 
-# BERT splits at punctuation and around every Chinese character; all else without a gap is one word to it.
+# BERT splits at punctuation and around every Chinese character; anything else without a gap is one word.
 _LONG_WORD = re.compile(
     r"[^\s!-/:-@\[-`{-~\xa0\xa1\xa7\xab\xb6\xb7\xbb\xbf\u2000-\u206f\u3000-\u303f\u3400-\u4dbf\u4e00-\u9fff"
     rf"\uf900-\ufaff\uff00-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65\U00020000-\U0002fa1f]{{{LONGEST_WORD + 1},}}"
@@ -364,7 +364,7 @@ _PASSES: tuple[Callable[[str], Iterator[Edit]], ...] = (
     _hidden,
     _stacked_marks,
     _overlaid_marks,
-    _dressed_letters,
+    _styled_letters,
     _ligatures,
     _spelling_signs,
     _look_alikes,

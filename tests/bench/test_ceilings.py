@@ -1,4 +1,4 @@
-"""The machine's matrix rates: which there are, who is asked, and that the products are products."""
+"""The machine's matrix rates: their precisions and engines, and that the products are right."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from retort.bench import ceilings
-from retort.bench.ceilings import Rate, has_int8_instructions, measure_ceilings, usable_cores
+from retort.bench.ceilings import Rate, has_int8_instructions, measure_ceilings
 
 SMALL = (32, 64)
 
@@ -19,7 +19,7 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ceilings, "_SIDES", SMALL)
 
 
-def test_every_precision_has_a_rate_and_names_what_reached_it() -> None:
+def test_every_precision_has_a_rate_and_an_engine() -> None:
     found = measure_ceilings(threads=1, seconds=0.01)
     assert list(found) == ["fp32", "bf16", "int8"]
     assert all(isinstance(rate, Rate) and rate.flop_per_second > 0 for rate in found.values())
@@ -28,7 +28,7 @@ def test_every_precision_has_a_rate_and_names_what_reached_it() -> None:
     assert {"onnxruntime MatMulInteger", "torch _int_mm"} == {name for kind, name in engines if kind == "int8"}
 
 
-def test_torch_has_its_threads_back_afterwards() -> None:
+def test_torch_gets_its_thread_count_back() -> None:
     before = torch.get_num_threads()
     measure_ceilings(threads=before + 1, seconds=0.01)
     assert torch.get_num_threads() == before
@@ -44,7 +44,7 @@ def _engine(name: str, seconds: float, clock: "Clock", precision: str = "int8") 
 
 
 class Clock:
-    """A time that passes only while somebody works."""
+    """A clock that advances only with work."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -75,7 +75,7 @@ def test_the_faster_engine_is_the_ceiling(clock: Clock) -> None:
     assert found["bf16"] == Rate(pytest.approx(2 / 2e-6), "only")
 
 
-def test_engines_take_turns_at_least_three_times_however_little_time_there_is(clock: Clock) -> None:
+def test_engines_take_at_least_three_turns_even_without_time(clock: Clock) -> None:
     ceilings._fastest([_engine("a", 1e-3, clock), _engine("b", 1e-3, clock)], 1, 0.0, SMALL)
     assert clock.worked[-6:] == ["a", "b"] * 3
 
@@ -96,7 +96,7 @@ def test_the_integer_product_is_exact() -> None:
     assert right.min() < 0 < right.max()
 
 
-def test_the_graph_multiplies_what_it_is_given_into_memory_that_it_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_graph_writes_the_exact_product_into_the_bound_output(monkeypatch: pytest.MonkeyPatch) -> None:
     import onnxruntime
 
     bound = []
@@ -124,25 +124,16 @@ def test_without_a_gpu_there_is_no_rate_of_one(monkeypatch: pytest.MonkeyPatch) 
         ("model name\t: something else", None),
     ],
 )
-def test_what_the_processor_can_do_with_8_bits_is_read_from_its_flags(
+def test_int8_instructions_are_read_from_the_flags_of_the_processor(
     line: str, known: bool | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Path, "read_text", lambda *_: f"processor\t: 0\n{line}\n")
     assert has_int8_instructions() is known
 
 
-def test_where_the_system_tells_nothing_nothing_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_cpuinfo_int8_instructions_are_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(*_: object) -> str:
         raise FileNotFoundError
 
     monkeypatch.setattr(Path, "read_text", missing)
     assert has_int8_instructions() is None
-
-
-@pytest.mark.parametrize(("asked", "cores"), [("", 4), ("3", 3), ("9", 4), ("2,1", 2), ("0", 4), ("many", 4)])
-def test_usable_are_the_cores_that_the_process_may_run_on_or_fewer_when_asked(
-    asked: str, cores: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("os.sched_getaffinity", lambda _: {0, 1, 2, 5}, raising=False)
-    monkeypatch.setenv("OMP_NUM_THREADS", asked)
-    assert usable_cores() == cores

@@ -8,6 +8,7 @@ from retort.bench.resident import measure_resident
 from retort.errors import ResourceError
 
 
+@pytest.mark.slow
 def test_an_export_is_measured_without_torch_and_so_takes_less(
     tiny_run: Path, tiny_exports: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,6 +13,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from retort import runs
 from tests.command import QUICK, Finished, retort, without_report
 
 HEADER = "id,text,toxicity"
@@ -60,7 +61,7 @@ BAD_FILES: dict[str, tuple[list[str] | bytes, str]] = {
     "empty": (b"", "is empty"),
     "header-alone": ([HEADER], "no rows"),
     "no-text-column": (["id,body,toxicity", *rows()], "'body'"),
-    "no-toxicity-column": (["id,text,mood", *rows()], "--toxicity-column"),
+    "no-toxicity-column": (["id,text,mood", *rows()], "--column toxicity=HEADER"),
     "one-class": ([HEADER, *rows(toxic=lambda _: 0.1)], "one class only"),
     "too-few-of-one-class": ([HEADER, *rows(toxic=lambda n: 0.9 if n < 9 else 0.1)], "toxicity"),
     "out-of-range": ([HEADER, *rows(toxic=lambda n: 1.5 if n < 5 else n % 2)], "rows 1, 2, 3, 4, 5"),
@@ -100,7 +101,7 @@ def test_a_folder_and_a_strange_ending_are_refused(refused: Callable[..., str], 
     assert "unknown ending" in refused(3, data=write(tmp_path / "comments.docx", [HEADER, *rows()]))
 
 
-def test_a_file_that_nobody_may_read_is_refused(refused: Callable[..., str], tmp_path: Path) -> None:
+def test_a_file_without_read_permission_is_refused(refused: Callable[..., str], tmp_path: Path) -> None:
     path = write(tmp_path / "locked.csv", [HEADER, *rows()])
     denied = PermissionError(errno.EACCES, "Permission denied", str(path))
     # The base is hashed first.
@@ -109,7 +110,7 @@ def test_a_file_that_nobody_may_read_is_refused(refused: Callable[..., str], tmp
     assert "locked.csv: cannot be read (Permission denied)" in line
 
 
-def test_an_attribute_asked_for_by_name_must_be_there(refused: Callable[..., str]) -> None:
+def test_an_attribute_chosen_by_name_must_be_in_the_file(refused: Callable[..., str]) -> None:
     assert "threat: no such column" in refused(3, "--set", "attributes=[toxicity,threat]")
 
 
@@ -130,14 +131,14 @@ BAD_SETTINGS = {
     "no assignment": (["--set", "student.epochs"], "not key=value"),
     "unknown arm": (["--set", "arms=[teacher,od]"], "did you mean 'odd'?"),
     "an arm twice": (["--set", "arms=[teacher,teacher]"], "twice"),
-    "students without a teacher": (["--set", "arms=[odd]"], "not 'teacher' itself"),
+    "students without a teacher": (["--set", "arms=[odd]"], "no teacher itself; add 'teacher'"),
     "unknown attribute": (["--set", "attributes=[toxicity,insults]"], "did you mean 'insult'?"),
     "without the primary attribute": (["--set", "attributes=[insult]"], "'toxicity'"),
     "shares of one and more": (["--set", "data.test_share=0.9"], "leave rows to train on"),
     "parts that do not divide the batch": (["--set", "teacher.accumulation_steps=3"], "multiple of accumulation"),
     "no loss at all": (["--set", "distillation.hard=0", "--set", "distillation.soft=0", "--set",
                         "distillation.hidden=0"], "above 0"),
-    "a layer that does not exist": (["--set", "arm.odd.layers=[0,9]"], "no layer 9; name some of the teacher's"),
+    "a layer that does not exist": (["--set", "arm.odd.layers=[0,9]"], "no layer 9; name some of the model's"),
     "a layer twice": (["--set", "arm.odd.layers=[1,1]"], "named twice"),
     "more comments than there are": (["--set", "data.comments=5000"], "only 120 usable comments"),
     "longer than the base reads": (["--set", "max_length=129"], "128 tokens at most"),
@@ -339,7 +340,7 @@ def test_a_teacher_that_is_unfit_is_refused(
     assert "changed since" in refused(4, "--teacher", tmp_path / "changed")
 
 
-def test_a_teacher_whose_attributes_stand_in_another_order_is_refused(
+def test_a_teacher_with_attributes_in_another_order_is_refused(
     refused: Callable[..., str], tiny_run: Path, tmp_path: Path
 ) -> None:
     """Its first logit would be taken for toxicity."""
@@ -361,37 +362,54 @@ def test_a_teacher_that_rates_what_the_comments_lack_is_refused(
 # --- disk, memory, permission: exit 5 ---
 
 
-@pytest.mark.parametrize("stage", ["_write_inputs", "Workbench", "_write_arms", "write_report"])
-def test_a_full_disk_is_told_and_nothing_is_left_behind(refused: Callable[..., str], stage: str) -> None:
+@pytest.mark.parametrize("stage", ["_write_inputs", "TokenizedInputs"])
+def test_a_full_disk_before_any_arm_is_finished_leaves_nothing(refused: Callable[..., str], stage: str) -> None:
     full = OSError(errno.ENOSPC, "No space left on device")
     with mock.patch(f"retort.recipes.compare.{stage}", side_effect=full):
         assert "No space left on device" in refused(5, "--set", "arms=[majority]")
 
 
-@pytest.mark.parametrize("size", ["60k", "200k", "700k"])
-def test_a_disk_that_is_really_full_is_told_and_left_empty(
-    tiny_bert: Path, tiny_comments: Path, tmp_path: Path, size: str
+@pytest.mark.parametrize("stage", ["_write_judgement", "write_report"])
+def test_a_full_disk_later_keeps_the_finished_arms(
+    tiny_bert: Path, tiny_comments: Path, tmp_path: Path, stage: str
+) -> None:
+    full = OSError(errno.ENOSPC, "No space left on device")
+    only = ("--set", "arms=[majority]")
+    with mock.patch(f"retort.recipes.compare.{stage}", side_effect=full):
+        ended = retort("compare", "--base", tiny_bert, "--data", tiny_comments, "--out", tmp_path / "run", *only)
+    assert ended.code == 5
+    assert ended.error.endswith(f"; finished and kept in {tmp_path / 'run.partial'}: majority")
+    assert (tmp_path / "run.partial" / "majority" / "predictions.parquet").is_file()
+
+
+@pytest.mark.parametrize(("size", "kept"), [("60k", []), ("200k", []), ("700k", ["teacher"])])
+def test_a_disk_that_is_really_full_keeps_what_was_finished_alone(
+    tiny_bert: Path, tiny_comments: Path, tmp_path: Path, size: str, kept: list[str]
 ) -> None:
     disk = tmp_path / "disk"
     disk.mkdir()
     mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", disk], capture_output=True)
     if mounted.returncode:
         pytest.skip("only root can mount a small disk")
+    arms = ("--set", "arms=[teacher,odd,even]")
     try:
-        ended = retort("compare", "--base", tiny_bert, "--data", tiny_comments, "--out", disk / "run", *QUICK)
+        ended = retort("compare", "--base", tiny_bert, "--data", tiny_comments, "--out", disk / "run", *QUICK, *arms)
         assert ended.code == 5, ended.err
         assert "free some space" in ended.error
-        assert list(disk.iterdir()) == []
+        for arm in kept:
+            runs.check_manifest(disk / "run.partial" / arm)
+        assert bool(kept) == (disk / "run.partial").exists()
     finally:
-        subprocess.run(["umount", disk], check=True)
+        # Lazily: a mapped file of the failed run may live as long as its traceback.
+        subprocess.run(["umount", "--lazy", disk], check=True)
 
 
-def test_a_folder_that_may_not_be_written_is_told(refused: Callable[..., str]) -> None:
+def test_a_folder_that_may_not_be_written_is_an_error_of_permission(refused: Callable[..., str]) -> None:
     with mock.patch("pathlib.Path.mkdir", side_effect=PermissionError(errno.EACCES, "Permission denied")):
         assert "Permission denied" in refused(5, "--set", "arms=[majority]")
 
 
-def test_too_little_memory_is_told(refused: Callable[..., str]) -> None:
+def test_too_little_memory_is_one_line(refused: Callable[..., str]) -> None:
     with mock.patch("retort.recipes.compare.read_inputs", side_effect=MemoryError):
         assert "out of memory" in refused(5)
 
@@ -406,12 +424,13 @@ def test_a_package_that_is_missing_is_answered_by_its_install_line(refused: Call
 
 
 def test_a_loss_that_is_not_finite_stops_the_run_and_leaves_nothing(refused: Callable[..., str]) -> None:
-    line = refused(6, "--set", "teacher.learning_rate=1e30", "--set", "teacher.max_gradient_norm=1e30")
+    line = refused(6, "--set", "teacher.learning_rate=1e30", "--set", "teacher.max_gradient_norm=1e30",
+                   "--set", "arms=[teacher]")  # fmt: skip
     assert "arm teacher: epoch" in line
     assert "the hard term is" in line
 
 
-def test_a_mistake_of_ours_is_one_line_too(refused: Callable[..., str]) -> None:
+def test_an_unexpected_error_is_one_line_too(refused: Callable[..., str]) -> None:
     with mock.patch("retort.recipes.compare.read_inputs", side_effect=KeyError("odd")):
         line = refused(6)
     assert "unforeseen KeyError" in line

@@ -1,8 +1,9 @@
-"""`retort bench`: what is measured of which folder, what is written and told, and how refusals end."""
+"""`retort bench`: what it measures, writes and prints, and its errors."""
 
 import dataclasses
 import json
 import shutil
+import signal
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from retort.bench.ceilings import Rate
 from retort.bench.resident import Resident
 from retort.errors import ResourceError
 from retort.recipes import bench as recipe
+from retort.report.bench.drawing import write_drawings
 from tests.command import retort
 
 DRAWN = {"bench.json", "bench.svg", "bench.png", "bench-dark.png"}
@@ -40,14 +42,16 @@ def run(tiny_run: Path, tiny_exports: Path, tmp_path_factory: pytest.TempPathFac
 
 @pytest.fixture
 def machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A machine that is known beforehand, and quiet: what is measured of it takes no time."""
+    """An idle machine with known rates, measured in no time; without a drawing."""
     rates = {"fp32": 1e15, "bf16": 4e15, "int8": 8e15}
     monkeypatch.setattr(
         recipe, "measure_ceilings", lambda *_: {name: Rate(rate, "torch") for name, rate in rates.items()}
     )
     monkeypatch.setattr(recipe, "measure_resident", lambda *_: Resident(150_000_000, 160_000_000, 170_000_000))
     monkeypatch.setattr(recipe, "has_int8_instructions", lambda: True)
-    monkeypatch.setattr(recipe, "Bystanders", _Quiet)
+    monkeypatch.setattr(recipe, "OtherLoad", _Quiet)
+    # Drawing takes seconds; tests/report/test_bench.py tests it.
+    monkeypatch.setattr(recipe, "write_drawings", lambda *_: None)
 
 
 class _Quiet:
@@ -68,7 +72,10 @@ def bench(*arguments: str | Path) -> dict[str, Any]:
 
 
 @pytest.mark.usefixtures("machine")
-def test_every_arm_of_a_run_is_measured_in_every_format_it_has(run: Path, tmp_path: Path) -> None:
+def test_every_arm_of_a_run_is_measured_in_every_format_it_has(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recipe, "write_drawings", write_drawings)
     ended = retort("bench", run, "--quick", "--out", tmp_path / "out")
     assert ended.code == 0, ended.err
     assert {path.name for path in (tmp_path / "out").iterdir()} == DRAWN
@@ -87,8 +94,14 @@ def test_every_arm_of_a_run_is_measured_in_every_format_it_has(run: Path, tmp_pa
         assert row["comments_per_second"] > 0
         assert row["memory_bytes"]["peak"] == 170_000_000
     # People read the same figures.
-    for told in ("16 test comments of the run", "onnx int8", "170 MB", "One comment at a time: ", "Many comments: "):
-        assert told in ended.out
+    for text in (
+        "16 test comments of the run",
+        "onnx int8",
+        "170 MB",
+        "One comment at a time: ",
+        "Many comments: ",
+    ):
+        assert text in ended.out
     assert str(tmp_path / "out" / "bench.json") in ended.out
     stages = [line for line in ended.err.splitlines() if not line.startswith("warning: ")]
     assert stages == [
@@ -112,18 +125,18 @@ def test_the_share_of_the_ceiling_is_useful_work_by_time_over_rate(run: Path, tm
 
 
 @pytest.mark.usefixtures("machine")
-def test_a_bag_of_words_has_no_share_and_says_why(run: Path, tmp_path: Path) -> None:
+def test_a_bag_of_words_has_no_share_and_a_reason(run: Path, tmp_path: Path) -> None:
     (row,) = bench(run / "tfidf", "--quick", "--out", tmp_path / "out")["formats"]
     assert (row["precision"], row["useful"], row["flop_per_comment"]) == (None, None, None)
     assert "no matrix products" in row["why"]
 
 
 @pytest.mark.usefixtures("machine")
-def test_an_export_tells_that_it_passed_its_gate_and_on_how_many_rows(run: Path, tmp_path: Path) -> None:
+def test_the_gate_of_an_export_is_reported_with_its_rows(run: Path, tmp_path: Path) -> None:
     rows = {row["format"]: row["gate"] for row in bench(run / "odd", "--quick", "--out", tmp_path / "out")["formats"]}
     assert rows["torch"] is None
     assert rows["onnx int8"] == {"passed": True, "rows": 18, "weak": True}
-    # Elsewhere too, where the model that it was made of is not at hand.
+    # Also without the exported model nearby.
     (row,) = bench(run / "odd" / "onnx", "--quick", "--out", tmp_path / "alone")["formats"]
     assert row["gate"]["passed"] is True
 
@@ -136,7 +149,7 @@ def test_an_export_of_a_model_that_has_changed_since_is_called_out_of_date(run: 
     ended = retort("bench", odd, "--quick", "--out", tmp_path / "out")
     assert ended.code == 0, ended.err
     assert "out of date" in ended.out
-    assert "Made of a model that has changed since, export anew: odd (onnx fp32) and odd (onnx int8)." in ended.out
+    assert "The model has changed since the export, export again: odd (onnx fp32) and odd (onnx int8)." in ended.out
     assert "Passed the parity gate" not in ended.out
 
 
@@ -150,7 +163,7 @@ def test_comments_of_a_file_need_no_labels(run: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("machine")
-def test_a_run_without_texts_is_measured_on_the_sample_and_says_so(run: Path, tmp_path: Path) -> None:
+def test_a_run_without_texts_is_measured_on_the_sample_and_reports_it(run: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(run, tmp_path / "run")
     (folder / "comments.parquet").unlink()
     ended = retort("bench", folder / "odd" / "onnx", "--comments", "4", "--out", tmp_path / "out")
@@ -159,7 +172,7 @@ def test_a_run_without_texts_is_measured_on_the_sample_and_says_so(run: Path, tm
 
 
 @pytest.mark.usefixtures("machine")
-def test_fewer_comments_are_taken_at_even_distances(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_chosen_comments_are_evenly_spaced(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[Sequence[str]] = []
     real = recipe.take_turns
 
@@ -175,15 +188,15 @@ def test_fewer_comments_are_taken_at_even_distances(run: Path, tmp_path: Path, m
 
 
 @pytest.mark.usefixtures("machine")
-def test_others_on_the_machine_are_told(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_load_of_other_programs_is_reported(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_Quiet, "share", 0.31)
     ended = retort("bench", run / "odd" / "onnx", "--quick", "--out", tmp_path / "out")
-    assert "warning: other programs used 31 % of the machine meanwhile" in ended.err
+    assert "warning: other programs used 31 % of the machine during the measurement" in ended.err
     assert json.loads((tmp_path / "out" / "bench.json").read_text())["other_programs"]["speed"] == 0.31
 
 
 @pytest.mark.usefixtures("machine")
-def test_without_vnni_it_is_said_which_format_was_faster_as_measured(
+def test_without_vnni_the_faster_format_is_named_as_measured(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(recipe, "has_int8_instructions", lambda: False)
@@ -195,9 +208,7 @@ def test_without_vnni_it_is_said_which_format_was_faster_as_measured(
 
 
 @pytest.mark.usefixtures("machine")
-def test_a_model_above_the_ceiling_casts_doubt_on_the_ceiling(
-    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_model_above_the_ceiling_is_a_warning(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         recipe, "measure_ceilings", lambda *_: {name: Rate(1.0, "torch") for name in ("fp32", "bf16", "int8")}
     )
@@ -221,27 +232,38 @@ def test_memory_that_could_not_be_measured_is_null_with_a_reason(
 
 
 @pytest.mark.usefixtures("machine")
-def test_one_damaged_arm_of_several_is_left_out_and_named(run: Path, tmp_path: Path) -> None:
+def test_damaged_arms_of_a_run_are_left_out_with_a_warning(run: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(run, tmp_path / "run")
     (folder / "odd" / "model.safetensors").write_bytes(b"not weights")
     shutil.rmtree(folder / "lora")
     ended = retort("bench", folder, "--quick", "--json", "--out", tmp_path / "out")
     assert ended.code == 0, ended.err
     assert [row["format"] for row in json.loads(ended.out)["formats"]] == ["tfidf", "onnx fp32", "onnx int8"]
-    told = [line for line in ended.err.splitlines() if line.startswith("warning: ")]
-    assert len(told) == 2
-    assert "lora is left out: no retort.json" in told[0]
-    assert "odd, torch is left out: " in told[1]
+    warnings = [line for line in ended.err.splitlines() if line.startswith("warning: ")]
+    assert len(warnings) == 2
+    assert "lora is left out: no retort.json" in warnings[0]
+    assert "odd, torch is left out: " in warnings[1]
 
 
 @pytest.mark.usefixtures("machine")
-def test_the_only_model_that_is_damaged_is_refused_and_nothing_is_left(run: Path, tmp_path: Path) -> None:
+def test_a_damaged_single_model_is_refused_and_leaves_nothing(run: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(run / "odd" / "onnx", tmp_path / "model")
     (folder / "model.onnx").write_bytes(b"not a model")
     ended = retort("bench", folder, "--quick", "--out", tmp_path / "out")
     assert ended.code == 4
     assert "changed since manifest.json was written" in ended.error
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+def test_an_arm_of_another_task_than_its_run_is_refused(run: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(run, tmp_path / "run")
+    comparison = json.loads((copy / "comparison.json").read_text("utf-8"))
+    comparison["task"]["name"] = "rudeness"
+    (copy / "comparison.json").write_text(json.dumps(comparison), "utf-8")
+    for folder in (copy, copy / "odd", copy / "odd" / "onnx"):
+        ended = retort("bench", folder, "--out", tmp_path / "out")
+        assert ended.code == 4
+        assert "its task is not that of the run" in ended.error
 
 
 def test_a_folder_that_is_neither_run_nor_model_is_refused(tmp_path: Path) -> None:
@@ -253,10 +275,10 @@ def test_a_folder_that_is_neither_run_nor_model_is_refused(tmp_path: Path) -> No
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_model_that_says_the_same_of_everything_cannot_be_asked(run: Path, tmp_path: Path) -> None:
+def test_an_arm_that_gives_all_comments_the_same_scores_cannot_be_measured(run: Path, tmp_path: Path) -> None:
     ended = retort("bench", run / "majority", "--out", tmp_path / "out")
     assert ended.code == 4
-    assert "no model that can be asked" in ended.error
+    assert "no model to measure" in ended.error
 
 
 def test_an_output_folder_that_is_there_is_refused_before_anything_is_measured(run: Path, tmp_path: Path) -> None:
@@ -282,11 +304,13 @@ def test_a_data_file_that_is_missing_is_unusable_input(run: Path, tmp_path: Path
 
 
 @pytest.mark.usefixtures("machine")
-@pytest.mark.parametrize(("raised", "code"), [(KeyboardInterrupt, 130), (OSError(28, "No space left on device"), 5)])
-def test_what_is_interrupted_or_finds_no_room_leaves_nothing(
+@pytest.mark.parametrize(("raised", "code"), [(None, 130), (OSError(28, "No space left on device"), 5)])
+def test_an_interruption_or_a_full_disk_leaves_nothing(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, raised: Any, code: int
 ) -> None:
     def fails(*_: object) -> None:
+        if raised is None:
+            signal.raise_signal(signal.SIGINT)
         raise raised
 
     monkeypatch.setattr(recipe, "write_drawings", fails)
@@ -297,14 +321,14 @@ def test_what_is_interrupted_or_finds_no_room_leaves_nothing(
 
 
 @pytest.mark.usefixtures("machine")
-def test_without_out_a_folder_named_by_the_time_is_made_where_one_stands(
+def test_without_out_a_folder_named_by_the_time_is_made_in_the_current_folder(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     bench(run / "odd" / "onnx", "--quick")
     (made,) = tmp_path.iterdir()
     assert made.name.startswith("bench-20")
-    assert {path.name for path in made.iterdir()} == DRAWN
+    assert {path.name for path in made.iterdir()} == {"bench.json"}
 
 
 def test_a_real_machine_is_measured_from_end_to_end(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ from retort import runs
 from retort.config import ServeSettings
 from retort.inference.predictor import Classifier
 from retort.web.app import create_app
-from retort.web.arms import service_of
+from retort.web.server.models import service_of
 from tests.command import retort
 
 
@@ -24,7 +24,7 @@ def model(tiny_run: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def old_scores(tiny_comments: Path, tmp_path: Path) -> Path:
-    """The tiny comments with what another scorer said of them, under Perspective's names."""
+    """The tiny comments with another scorer's scores, under Perspective's names."""
     frame = pd.read_csv(tiny_comments)
     noise = np.random.default_rng(0).normal(0, 0.02, len(frame))
     frame["TOXICITY"] = (0.3 * frame["toxicity"] + noise).clip(0, 1)
@@ -54,7 +54,7 @@ def test_scores_come_nearer_and_the_mapping_stays_with_the_model(model: Path, ol
     assert after.predict(["the mayor is a fool!"]) == before.predict(["the mayor is a fool!"])
 
 
-def test_the_server_answers_on_the_old_scale_when_asked_to(model: Path, old_scores: Path) -> None:
+def test_the_server_answers_on_the_old_scale_with_calibrated_true(model: Path, old_scores: Path) -> None:
     retort("calibrate", "--to", old_scores, "--model", model)
     settings = ServeSettings()
     service = service_of(model, settings)

@@ -1,5 +1,6 @@
-"""What signals and a silent hub do to a comparison: it ends soon, says why, and leaves nothing behind."""
+"""What signals and a silent hub do to a comparison: it ends soon, with its reason, and keeps finished arms alone."""
 
+import json
 import re
 import signal
 import socket
@@ -8,31 +9,35 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from tests.command import QUICK, changed, command, in_its_own_process
+from tests.command import QUICK, changed, command, in_its_own_process, retort
 
 
-def _hears_ctrl_c() -> None:
+@dataclass(frozen=True)
+class Stopped:
+    """How an interrupted command ended: its exit code and its error lines."""
+
+    code: int
+    errors: list[str]
+
+
+def _default_sigint() -> None:
     """A shell that starts the tests in the background has them ignore SIGINT, and a child inherits that."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-@pytest.mark.parametrize(
-    ("sent", "code", "telling"), [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")]
-)
-def test_a_signal_in_the_middle_of_training_ends_the_run_and_leaves_nothing(
-    tiny_bert: Path, tiny_comments: Path, tmp_path: Path, sent: signal.Signals, code: int, telling: str
-) -> None:
-    out = tmp_path / "runs" / "run"
-    long = ("--set", "teacher.epochs=100000")
+def stopped_in_training(tiny_bert: Path, tiny_comments: Path, out: Path, arms: str, sent: signal.Signals) -> Stopped:
+    """A comparison that got a signal in the second epoch of its teacher."""
+    long = ("--set", "teacher.epochs=100000", "--set", f"arms=[{arms}]")
     with subprocess.Popen(
         command("compare", "--base", tiny_bert, "--data", tiny_comments, "--out", out, *QUICK, *long),
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=changed({}), preexec_fn=_hears_ctrl_c,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=changed({}), preexec_fn=_default_sigint,
     ) as process:  # fmt: skip
-        # A run that did not hear the signal would go on for days.
+        # A run that did not react to the signal would go on for days.
         watchdog = threading.Timer(240, process.kill)
         watchdog.daemon = True
         watchdog.start()
@@ -43,13 +48,64 @@ def test_a_signal_in_the_middle_of_training_ends_the_run_and_leaves_nothing(
                 break
         assert [p.name for p in out.parent.iterdir()] == ["run.partial"]
         process.send_signal(sent)
-        said = process.stderr.read()
-        assert process.wait(timeout=30) == code, said
+        stderr = process.stderr.read()
+        code = process.wait(timeout=30)
         assert process.stdout.read() == ""
-    errors = [line for line in said.splitlines() if line.startswith("error: ")]
-    assert errors == [f"error: {telling}; nothing was written"]
-    assert "Traceback" not in said
+        assert "Traceback" not in stderr
+    return Stopped(code, [line for line in stderr.splitlines() if line.startswith("error: ")])
+
+
+@pytest.mark.slow
+def test_ctrl_c_before_any_arm_is_finished_leaves_nothing(tiny_bert: Path, tiny_comments: Path, tmp_path: Path) -> None:
+    out = tmp_path / "runs" / "run"
+    stopped = stopped_in_training(tiny_bert, tiny_comments, out, "teacher", signal.SIGINT)
+    assert stopped == Stopped(130, ["error: interrupted; nothing was written"])
     assert list(out.parent.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_sigterm_keeps_finished_arms_and_names_their_folder(
+    tiny_bert: Path, tiny_comments: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "runs" / "run"
+    stopped = stopped_in_training(tiny_bert, tiny_comments, out, "majority,tfidf,teacher", signal.SIGTERM)
+    kept = out.with_name("run.partial")
+    assert stopped == Stopped(143, [f"error: terminated; finished and kept in {kept}: majority, tfidf"])
+    assert {p.name for p in kept.iterdir() if p.is_dir()} == {"majority", "tfidf"}
+    assert json.loads((kept / "partial.json").read_text())["state"] == "not whole"
+    assert retort("predict", "--model", kept / "tfidf", "a lovely bridge").code == 0
+
+
+SLOW_END = """
+import sys, time, weakref
+import retort.cli
+
+def command(*arguments, **settings):
+    print("begun", file=sys.stderr, flush=True)
+    try:
+        time.sleep(60)
+    finally:
+        time.sleep(0.2)
+
+retort.cli.app = command
+weakref.finalize(command, time.sleep, 0.2)
+retort.cli.main()
+"""
+
+
+@pytest.mark.parametrize(("first", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_signals_after_the_first_do_not_disturb_the_end(first: signal.Signals, code: int) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", SLOW_END], stderr=subprocess.PIPE, text=True, preexec_fn=_default_sigint
+    ) as process:
+        assert process.stderr
+        assert process.stderr.readline() == "begun\n"
+        process.send_signal(first)
+        while process.poll() is None:
+            time.sleep(0.01)
+            process.send_signal(signal.SIGINT)
+        word = "interrupted" if first == signal.SIGINT else "terminated"
+        assert (process.returncode, process.stderr.read()) == (code, f"error: {word}; nothing was written\n")
 
 
 @pytest.fixture
@@ -82,15 +138,16 @@ except ModelError as error:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("port", ["closed_port", "silent_port"])
-def test_a_hub_that_cannot_be_reached_is_told_within_five_seconds(
+def test_an_unreachable_hub_is_reported_within_five_seconds(
     port: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    told = subprocess.run(
+    output = subprocess.run(
         [sys.executable, "-c", SEARCH],
         env=online(request.getfixturevalue(port), tmp_path), capture_output=True, text=True, timeout=60, check=True,
     ).stdout  # fmt: skip
-    seconds, _, message = told.partition(" ")
+    seconds, _, message = output.partition(" ")
     assert float(seconds) < 7.5
     assert re.search(r"base someone/bert: the hub cannot be reached .*--base DIR.*quickstart", message), message
 
@@ -99,6 +156,7 @@ def online(endpoint: str, cache: Path) -> dict[str, str]:
     return changed({"HF_HUB_OFFLINE": None, "HF_ENDPOINT": endpoint, "HF_HOME": str(cache)})
 
 
+@pytest.mark.slow
 def test_the_seed_preset_without_a_network_is_refused_with_a_way_out(
     tiny_bert: Path, tmp_path: Path, closed_port: str
 ) -> None:

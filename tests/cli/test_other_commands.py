@@ -7,8 +7,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from retort.config import PRESETS, resolve
 from retort.evaluation.metrics import METRICS
+from retort.recipes.experiment import PRESETS, resolve
 from tests.command import retort
 
 

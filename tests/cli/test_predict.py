@@ -1,4 +1,4 @@
-"""`retort predict`: who may ask, how, and what is answered."""
+"""`retort predict`: its input, its answers and its refusals."""
 
 import json
 import subprocess
@@ -28,15 +28,14 @@ def test_people_read_a_verdict_and_programs_read_json(tiny_run: Path) -> None:
 
 
 @pytest.mark.parametrize("arm", ["odd", "tfidf"])
-def test_of_what_the_model_does_not_know_it_is_unsure_and_says_so_on_stderr(tiny_run: Path, arm: str) -> None:
+def test_unknown_text_is_unsure_with_a_warning_on_stderr(tiny_run: Path, arm: str) -> None:
     texts = ["the good teacher opened the park", "\U0001f621\U0001f621", "qq zz"] if arm == "tfidf" else [
         "the good teacher opened the park", "\U0001f621 \u4f60\u597d",
     ]  # fmt: skip
     plain = retort("predict", "--model", tiny_run / arm, *texts)
     assert [line.split()[0] for line in plain.out.splitlines()] == ["Non-Toxic", *["Unsure"] * (len(texts) - 1)]
-    warned = plain.err.splitlines()
-    assert [line[:15] for line in warned] == [f"warning: text {n}" for n in range(1, len(texts))]
-    assert len(warned) == len(texts) - 1
+    warnings = plain.err.splitlines()
+    assert [line[:15] for line in warnings] == [f"warning: text {n}" for n in range(1, len(texts))]
     assert not any(text in plain.err for text in texts)
     answers = retort("predict", "--model", tiny_run / arm, "--json", *texts)
     assert answers.err == plain.err
@@ -80,7 +79,7 @@ def test_a_blank_text_is_refused(tiny_run: Path, text: str) -> None:
     assert "text 1: blank" in ended.error
 
 
-def test_without_text_on_a_terminal_it_says_how_to_give_one(tiny_run: Path) -> None:
+def test_without_text_on_a_terminal_the_error_explains_how_to_give_one(tiny_run: Path) -> None:
     ended = retort("predict", "--model", tiny_run / "tfidf", terminal=True)
     assert ended.code == 2
     assert "give TEXT arguments" in ended.error
@@ -88,7 +87,7 @@ def test_without_text_on_a_terminal_it_says_how_to_give_one(tiny_run: Path) -> N
 
 @pytest.mark.parametrize(
     ("model", "telling"),
-    [("gone", "no such folder"), ("", "name one of its arms"), ("majority", "majority says the same of every comment"),
+    [("gone", "no such folder"), ("", "name one of its arms"), ("majority", "every comment the same scores"),
      ("plots", "no config.json"), ("report.html", "no such folder")],
 )  # fmt: skip
 def test_what_is_no_model_is_refused(tiny_run: Path, model: str, telling: str) -> None:
@@ -97,13 +96,13 @@ def test_what_is_no_model_is_refused(tiny_run: Path, model: str, telling: str) -
     assert telling in ended.error
 
 
-def test_a_model_is_asked_for(tiny_run: Path) -> None:
+def test_a_model_is_required(tiny_run: Path) -> None:
     ended = retort("predict", "a good bus")
     assert ended.code == 2
     assert "--model" in ended.error
 
 
-def test_bytes_that_are_no_text_on_the_command_line_are_judged_not_crashed_on(tiny_run: Path) -> None:
+def test_bytes_that_are_no_text_on_the_command_line_are_rated(tiny_run: Path) -> None:
     ended = subprocess.run(
         [*command("predict", "--model", tiny_run / "tfidf", "--json"), b"a good \xff bus"],
         capture_output=True,
@@ -114,7 +113,7 @@ def test_bytes_that_are_no_text_on_the_command_line_are_judged_not_crashed_on(ti
 
 
 def test_a_reader_that_goes_away_is_no_error(tiny_run: Path) -> None:
-    many = "\n".join(f"{text} {n}" for n in range(20_000) for text in TEXTS[:1])
+    many = "\n".join(f"{text} {n}" for n in range(5_000) for text in TEXTS[:1])
     with subprocess.Popen(
         command("predict", "--model", tiny_run / "tfidf", "--json"),
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=changed({}),
@@ -130,7 +129,7 @@ def test_a_reader_that_goes_away_is_no_error(tiny_run: Path) -> None:
         assert predict.wait(timeout=60) == 0
 
 
-def test_debug_shows_where_it_went_wrong_and_may_stand_anywhere(tiny_run: Path) -> None:
+def test_debug_shows_a_traceback_and_may_be_anywhere_on_the_line(tiny_run: Path) -> None:
     for arguments in (["--debug", "predict", "--model", "gone", "x"], ["predict", "--model", "gone", "x", "--debug"]):
         ended = in_its_own_process(*arguments)
         assert ended.code == 4

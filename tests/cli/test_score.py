@@ -1,4 +1,4 @@
-"""`retort score`: any model, any format, faults told, and how it ends when it cannot."""
+"""`retort score`: any model, any format, faults reported, and the exit code of every failure."""
 
 import csv
 import json
@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from retort.extras import install_line
 from retort.inference.predictor import Classifier
 from tests.command import changed, command, in_its_own_process, retort
 from tests.conftest import tiny_rows
@@ -24,7 +25,7 @@ IDS, TEXTS = zip(*((identifier, text) for identifier, text, *_ in tiny_rows()), 
 LONG = " ".join(TEXTS)
 
 
-def _hears_ctrl_c() -> None:
+def _heed_ctrl_c() -> None:
     """A shell that starts the tests in the background has them ignore SIGINT, and a child inherits that."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
@@ -45,7 +46,7 @@ def file_of(path: Path, lines: list[str]) -> Path:
 
 
 @pytest.mark.parametrize("name", ["odd", "lora", "lora/merged", "tfidf", "fp32", "int8"])
-def test_any_model_says_of_every_row_what_it_says_when_asked_alone(
+def test_scores_in_a_file_are_those_of_the_classifier(
     tiny_run: Path, tiny_exports: Path, tmp_path: Path, name: str
 ) -> None:
     folder = (tiny_exports if name in ("fp32", "int8") else tiny_run) / name
@@ -62,7 +63,7 @@ def test_any_model_says_of_every_row_what_it_says_when_asked_alone(
     assert [row["verdict"] for row in found] == [answer.verdict for answer in answers]
     numbers = np.array([[float(row[name]) for name in classifier.attributes] for row in found], np.float32)
     expected = np.array([[a.probabilities[name] for name in classifier.attributes] for a in answers], np.float32)
-    # int8 scores alone, and words have no company either; padding moves the last digit of the others.
+    # int8 and tfidf score each text by itself; in the others padding moves the last digit.
     np.testing.assert_allclose(numbers, expected, rtol=0, atol=0 if name in ("int8", "tfidf") else 1e-5)
     report = json.loads(ended.out)
     assert report.keys() == {
@@ -91,7 +92,9 @@ def test_truncated_a_long_comment_is_scored_by_its_beginning_and_counted(
         ended = retort("score", source, out, "--model", folder, "--json", *options)
         assert ended.code == 0, ended.err
         assert json.loads(ended.out)["truncated"] == truncated
-        assert (f"warning: of {truncated} row" in ended.err) is bool(truncated)
+        assert (f"warning: {truncated} row was truncated to the first {room + 2} tokens\n" in ended.err) is bool(
+            truncated
+        )
         cut, whole, _ = (row["toxicity"] for row in rows_of(out))
         assert (cut == whole) is bool(truncated)
     ended = retort("score", source, tmp_path / "folder", "--model", folder, "--truncate")
@@ -140,9 +143,11 @@ def test_more_faulty_rows_end_with_7_when_all_is_written(model: Path, tmp_path: 
 def test_columns_can_be_named(model: Path, tmp_path: Path) -> None:
     source = tmp_path / "c.tsv"
     source.write_text(f"key\tbody\nk1\t{TEXTS[0]}\nk2\t{TEXTS[1]}\n")
-    ended = retort("score", source, tmp_path / "s.csv", "--model", model, "--text-column", "body", "--id-column", "key")
-    assert ended.code == 0, ended.err
-    assert [row["id"] for row in rows_of(tmp_path / "s.csv")] == ["k1", "k2"]
+    former = ("--text-column", "body", "--id-column", "key")
+    for out, flags in (("a.csv", ("--column", "text=body", "--column", "id=key")), ("b.csv", former)):
+        ended = retort("score", source, tmp_path / out, "--model", model, *flags)
+        assert ended.code == 0, ended.err
+        assert [row["id"] for row in rows_of(tmp_path / out)] == ["k1", "k2"]
 
 
 @pytest.mark.parametrize(
@@ -160,8 +165,9 @@ def test_columns_can_be_named(model: Path, tmp_path: Path) -> None:
         (("{in}", "{in}", "--model", "gone"), 2, "is there already"),
         (("gone.csv", "{new}/s.csv", "--model", "gone"), 3, "no such file"),
         (("{empty}", "{new}/s.csv"), 3, "is empty"),
-        (("{in}", "{new}/s.csv", "--text-column", "body"), 3, "no column 'body'"),
-        (("{in}", "{new}/s.csv", "--id-column", "key"), 3, "--id-column"),
+        (("{in}", "{new}/s.csv", "--column", "text=body"), 3, "no column 'body'"),
+        (("{in}", "{new}/s.csv", "--column", "id=key"), 3, "--column id=HEADER"),
+        (("{in}", "{new}/s.csv", "--column", "toxicity=mood", "--model", "gone"), 2, "name text or id"),
         (("{in}", "{new}/s.csv", "--model", "gone"), 4, "no such folder"),
         (("{in}", "{new}/s.csv", "--model", "{torn}"), 4, "take a whole copy"),
     ],
@@ -206,7 +212,7 @@ def without_extras(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_csv_and_json_lines_need_no_more_than_the_base_install(model: Path, tmp_path: Path) -> None:
+def test_csv_and_json_lines_need_the_base_install_alone(model: Path, tmp_path: Path) -> None:
     lines = [json.dumps({"id": identifier, "text": text}) for identifier, text in zip(IDS, TEXTS, strict=True)]
     (tmp_path / "c.jsonl").write_text("\n".join(lines))
     with (tmp_path / "c.csv").open("w", newline="") as file:
@@ -216,19 +222,17 @@ def test_csv_and_json_lines_need_no_more_than_the_base_install(model: Path, tmp_
         assert ended.returncode == 0, ended.stderr
     verdicts = [answer.verdict for answer in Classifier.load(model).read(TEXTS)]
     assert [row["verdict"] for row in rows_of(tmp_path / "s.csv")] == verdicts
-    told = [json.loads(line) for line in (tmp_path / "s.jsonl").read_text().splitlines()]
-    assert [(row["id"], row["verdict"]) for row in told] == list(zip(IDS, verdicts, strict=True))
+    written = [json.loads(line) for line in (tmp_path / "s.jsonl").read_text().splitlines()]
+    assert [(row["id"], row["verdict"]) for row in written] == list(zip(IDS, verdicts, strict=True))
 
 
-def test_parquet_is_answered_with_its_install_line_where_it_cannot_be_read_or_written(
-    model: Path, tmp_path: Path
-) -> None:
+def test_without_pyarrow_parquet_is_refused_with_its_install_line(model: Path, tmp_path: Path) -> None:
     source = file_of(tmp_path / "c.csv", ["1,a good bus"])
     (tmp_path / "c.parquet").write_bytes(b"PAR1")
     for given, out in ((source, "s.parquet"), (source, "shards"), (tmp_path / "c.parquet", "s.csv")):
         ended = without_extras(given, tmp_path / out, "--model", model)
         assert ended.returncode == 5
-        assert ended.stderr == "error: pyarrow is not installed; pip install 'retort-nlp[train]'\n"
+        assert ended.stderr == f"error: pyarrow is not installed; {install_line('pyarrow')}\n"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["c.csv", "c.parquet"]
 
 
@@ -240,7 +244,7 @@ def test_a_signal_in_the_middle_ends_it_soon_and_leaves_nothing(
     source = file_of(tmp_path / "c.csv", [f'{n},"{LONG}"' for n in range(20_000)])
     with subprocess.Popen(
         command("score", source, tmp_path / out, "--model", tiny_exports / "fp32"),
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=changed({}), preexec_fn=_hears_ctrl_c,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=changed({}), preexec_fn=_heed_ctrl_c,
     ) as process:  # fmt: skip
         watchdog = threading.Timer(240, process.kill)
         watchdog.daemon = True
@@ -249,16 +253,16 @@ def test_a_signal_in_the_middle_ends_it_soon_and_leaves_nothing(
             assert process.poll() is None, process.stderr and process.stderr.read()
             time.sleep(0.01)
         process.send_signal(sent)
-        printed, said = process.communicate(timeout=120)
+        printed, errors = process.communicate(timeout=120)
         watchdog.cancel()
-    assert process.returncode == code, said
+    assert process.returncode == code, errors
     assert printed == ""
-    assert said.splitlines()[-1] == f"error: {'interrupted' if code == 130 else 'terminated'}; nothing was written"
-    assert "Traceback" not in said
+    assert errors.splitlines()[-1] == f"error: {'interrupted' if code == 130 else 'terminated'}; nothing was written"
+    assert "Traceback" not in errors
     assert list(tmp_path.iterdir()) == [source]
 
 
-def test_where_there_is_no_terminal_a_plain_line_now_and_then_says_how_far_it_is(
+def test_without_a_terminal_progress_is_a_plain_line_now_and_then(
     model: Path, tiny_comments: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("retort.cli.score._QUIET_SECONDS", 0.0)
@@ -268,10 +272,12 @@ def test_where_there_is_no_terminal_a_plain_line_now_and_then_says_how_far_it_is
     assert line.endswith(" rows/s, 100% of the file")
 
 
-def test_it_is_a_command_that_shows_how_it_is_called() -> None:
+def test_its_help_has_an_example_and_its_options() -> None:
     ended = in_its_own_process("score", "--help")
     assert ended.code == 0
-    told = " ".join(ended.out.split())
-    assert "Example: retort score comments.csv scores.parquet --model" in told
-    for flag in ("--model", "--text-column", "--id-column", "--threads", "--json"):
-        assert flag in told
+    shown = " ".join(ended.out.split())
+    assert "Example: retort score comments.csv scores.parquet --model" in shown
+    assert "one a row: .csv, .tsv, .jsonl, .parquet, also .gz." in shown
+    for flag in ("--model", "--column", "--threads", "--json"):
+        assert flag in shown
+    assert "--text-column" not in shown

@@ -68,7 +68,7 @@ def test_the_order_is_drawn_from_seed_and_epoch_and_from_nothing_else() -> None:
     assert order(1, 1) != order(2, 1)
 
 
-def test_comments_of_like_length_stand_together() -> None:
+def test_comments_of_similar_length_are_batched_together() -> None:
     lengths = np.random.default_rng(0).integers(5, 128, 512)
     padded = sum(padded_length(int(lengths[b].max())) * len(b) for b in training_batches(lengths, 8, 0, 1))
     at_random = sum(padded_length(int(b.max())) * len(b) for b in lengths.reshape(-1, 8))

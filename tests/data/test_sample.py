@@ -10,13 +10,15 @@ import pandas as pd
 import pytest
 from datasketch import MinHash
 
-from retort.attributes import ATTRIBUTES, IDENTITIES, PRIMARY
 from retort.config import DataSettings
 from retort.data.sources import read_sample
 from retort.data.splits import labels, make_splits
 from retort.runs import SPLIT_NAMES
+from retort.tasks import default_task
 from retort.text import fold, normalised_text
 
+TASK = default_task()
+ATTRIBUTES, IDENTITIES, PRIMARY = TASK.names, TASK.identities.columns, TASK.primary
 LABEL_THRESHOLD = 0.6
 SAMPLE = resources.files("retort").joinpath("data", "sample")
 
@@ -113,7 +115,7 @@ def test_each_attribute_reaches_its_threshold_in_at_least_20_rows(rows: pd.DataF
 
 @pytest.mark.parametrize("seed", range(5))
 def test_each_attribute_has_both_classes_in_every_split(seed: int) -> None:
-    splits = make_splits(read_sample(), DataSettings(), seed, LABEL_THRESHOLD, validation=None, test=None)
+    splits = make_splits(read_sample(TASK), DataSettings(), TASK, seed, LABEL_THRESHOLD, validation=None, test=None)
 
     for name in SPLIT_NAMES:
         found = labels(splits.part(name), ATTRIBUTES, LABEL_THRESHOLD)
@@ -121,7 +123,7 @@ def test_each_attribute_has_both_classes_in_every_split(seed: int) -> None:
         assert (found.sum(axis=0) < len(found)).all(), name
 
 
-def test_the_harshest_attribute_stands_only_in_rows_that_are_surely_toxic(rows: pd.DataFrame) -> None:
+def test_the_harshest_attribute_occurs_only_in_clearly_toxic_rows(rows: pd.DataFrame) -> None:
     assert (rows.loc[positive(rows, "severe_toxicity"), PRIMARY] >= 0.85).all()
 
 
@@ -169,7 +171,7 @@ def test_no_slur_is_spelt_out(rows: pd.DataFrame) -> None:
 
 
 def test_the_reader_keeps_every_row(rows: pd.DataFrame) -> None:
-    sample = read_sample()
+    sample = read_sample(TASK)
 
     assert list(sample.frame["id"]) == list(rows["id"])
     assert list(sample.frame["text"]) == list(rows["text"])

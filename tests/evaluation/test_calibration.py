@@ -1,4 +1,4 @@
-"""Another scorer's scale: nearer to it afterwards, with every ranking as it was."""
+"""Calibration to another scorer: probabilities come closer to its scores, and rankings do not change."""
 
 import json
 from pathlib import Path
@@ -24,7 +24,7 @@ shares = st.floats(0, 1)
 
 
 def scores_and_wanted(rows: int, seed: int = 0, noise: float = 0.05) -> tuple[np.ndarray, np.ndarray]:
-    """A model's scores, and another scorer that says the square root of them, with some noise."""
+    """A model's scores, and another scorer's: their square roots with some noise."""
     generator = np.random.default_rng(seed)
     scores = generator.beta(0.5, 2, rows)
     return scores, np.clip(np.sqrt(scores) + generator.normal(0, noise, rows), 0, 1)
@@ -35,33 +35,33 @@ def test_a_threshold_tuned_on_the_other_scorer_carries_over() -> None:
     fitted = calibrate(scores, wanted, seed=0)
     assert fitted.before.mean_absolute_difference > 0.15
     assert fitted.after.mean_absolute_difference < 0.05
-    fresh, theirs = scores_and_wanted(2000, seed=1)
+    fresh, others = scores_and_wanted(2000, seed=1)
     for threshold in (0.3, 0.5, 0.7, 0.9):
-        agreed = ((fitted.curve(fresh) >= threshold) == (theirs >= threshold)).mean()
+        agreed = ((fitted.curve(fresh) >= threshold) == (others >= threshold)).mean()
         assert agreed > 0.9
-        assert agreed > ((fresh >= threshold) == (theirs >= threshold)).mean() + 0.005
+        assert agreed > ((fresh >= threshold) == (others >= threshold)).mean() + 0.005
 
 
-def test_the_rows_judged_are_not_those_fitted_and_the_seed_draws_them(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_held_out_rows_are_not_fitted_and_the_seed_draws_them(monkeypatch: pytest.MonkeyPatch) -> None:
     scores, wanted = scores_and_wanted(80, noise=0.3)
     fitted_on: list[np.ndarray] = []
 
-    def noting(some: np.ndarray, theirs: np.ndarray) -> Curve:
+    def recorded(some: np.ndarray, wanted: np.ndarray) -> Curve:
         fitted_on.append(some)
-        return fit_curve(some, theirs)
+        return fit_curve(some, wanted)
 
-    monkeypatch.setattr(calibration, "fit_curve", noting)
+    monkeypatch.setattr(calibration, "fit_curve", recorded)
     one, again, other = (calibrate(scores, wanted, seed=seed) for seed in (3, 3, 4))
     assert (one.rows, one.held_out, len(fitted_on[0])) == (60, 20, 60)
-    judged = ~np.isin(scores, fitted_on[0])
-    assert judged.sum() == 20
-    assert one.before.mean_absolute_difference == pytest.approx(np.abs(scores - wanted)[judged].mean())
-    assert one.after.mean_absolute_difference == pytest.approx(np.abs(one.curve(scores) - wanted)[judged].mean())
+    held_out = ~np.isin(scores, fitted_on[0])
+    assert held_out.sum() == 20
+    assert one.before.mean_absolute_difference == pytest.approx(np.abs(scores - wanted)[held_out].mean())
+    assert one.after.mean_absolute_difference == pytest.approx(np.abs(one.curve(scores) - wanted)[held_out].mean())
     assert one.after == again.after != other.after
 
 
 @given(st.lists(st.tuples(shares, shares), min_size=1, max_size=60), st.lists(st.integers(0, 10**6), max_size=40))
-def test_no_two_scores_change_places_or_become_one(rows: list[tuple[float, float]], millionths: list[int]) -> None:
+def test_no_two_scores_change_order_or_become_equal(rows: list[tuple[float, float]], millionths: list[int]) -> None:
     curve = fit_curve(np.array([s for s, _ in rows]), np.array([w for _, w in rows]))
     given_scores = np.unique(np.array([0, *millionths, 10**6]) / 10**6)
     calibrated = curve(given_scores)
@@ -77,20 +77,20 @@ def test_ranking_figures_are_the_same_before_and_after() -> None:
     assert fitted.before.spearman == pytest.approx(fitted.after.spearman, abs=1e-12)
 
 
-def test_a_scorer_that_says_the_same_of_all_has_no_ranking() -> None:
+def test_a_scorer_with_one_score_for_all_rows_has_no_rank_correlation() -> None:
     fitted = calibrate(np.full(60, 0.4), np.full(60, 0.9), seed=0)
     assert fitted.before.spearman is None
     assert fitted.after.mean_absolute_difference < 0.01
     assert fitted.as_json()["after"]["spearman"] is None
 
 
-def test_too_few_rows_are_said_to_be_so() -> None:
+def test_too_few_rows_are_refused() -> None:
     calibrate(*scores_and_wanted(50), seed=0)
     with pytest.raises(DataError, match="49 rows with a score; give at least 50"):
         calibrate(*scores_and_wanted(49), seed=0)
 
 
-def test_an_attribute_without_a_curve_keeps_its_probability() -> None:
+def test_a_label_without_a_curve_keeps_its_probability() -> None:
     half = Curve(np.array([0.0, 1.0]), np.array([0.0, 0.5]))
     calibrated = Calibration({"toxicity": half}).apply({"toxicity": 0.8, "threat": 0.8})
     assert calibrated == {"toxicity": pytest.approx(0.4), "threat": 0.8}
@@ -114,13 +114,13 @@ def test_what_is_read_is_what_was_written(tmp_path: Path) -> None:
     assert not (tmp_path / runs.MANIFEST).exists()
 
 
-def test_the_manifest_knows_of_it_and_of_nothing_else_that_is_new(tmp_path: Path) -> None:
+def test_the_manifest_gets_the_calibration_and_nothing_else(tmp_path: Path) -> None:
     (tmp_path / "model.safetensors").write_bytes(b"weights")
     runs.write_manifest(tmp_path)
     before = runs.read_json(tmp_path / runs.MANIFEST, "")
     (tmp_path / "onnx").mkdir()
     (tmp_path / "onnx" / "model.onnx").write_bytes(b"export")
-    for _ in range(2):  # once anew, once over an old one
+    for _ in range(2):  # a new file, then an old one overwritten
         path = written(tmp_path)
         runs.check_manifest(tmp_path)
         assert runs.read_json(tmp_path / runs.MANIFEST, "") == before | {runs.CALIBRATION: runs.sha256(path)}
@@ -142,7 +142,7 @@ def test_the_manifest_knows_of_it_and_of_nothing_else_that_is_new(tmp_path: Path
         ("scores", [0.1, 0.2, 0.3, 1]),
     ],
 )
-def test_a_curve_that_is_none_is_refused(tmp_path: Path, key: str, value: object) -> None:
+def test_an_invalid_curve_is_refused(tmp_path: Path, key: str, value: object) -> None:
     path = tmp_path / runs.CALIBRATION
     curve = {"scores": [0, 0.2, 0.5, 1], "calibrated": [0, 0.4, 0.6, 1]}
     path.write_text(json.dumps({"schema": 1, "attributes": {"toxicity": curve}}), "utf-8")
@@ -155,7 +155,7 @@ def test_a_curve_that_is_none_is_refused(tmp_path: Path, key: str, value: object
 @pytest.mark.parametrize(
     "content", ["{", "[]", "{}", '{"schema": 2, "attributes": {}}', '{"schema": 1, "attributes": 7}']
 )
-def test_a_file_that_is_none_of_ours_is_refused(tmp_path: Path, content: str) -> None:
+def test_a_file_that_is_no_calibration_is_refused(tmp_path: Path, content: str) -> None:
     path = tmp_path / runs.CALIBRATION
     path.write_text(content, "utf-8")
     with pytest.raises(ModelError):

@@ -47,7 +47,7 @@ def test_nothing_predicted_positive_has_no_precision_and_an_f1_of_zero():
     assert why_missing(labels, np.full(4, 0.1), 0.5) == {"precision": "no comment was given 0.5 or more"}
 
 
-def test_without_a_positive_comment_nothing_is_said_of_finding_them():
+def test_without_a_positive_comment_recall_f1_and_rankings_do_not_exist():
     labels, probabilities = np.zeros(5), np.array([0.1, 0.2, 0.3, 0.6, 0.7])
     figures = measure(labels, probabilities, 0.5)
     missing = {name for name, value in figures.items() if value is None}
@@ -60,25 +60,25 @@ def test_no_rated_comment_gives_no_figure():
     assert set(measure(np.full(3, np.nan), np.full(3, 0.5), 0.5).values()) == {None}
 
 
-def test_calibration_error_is_the_weighted_gap_between_promise_and_truth():
-    # Nine comments promised 0.9 of which six are positive, one promised 0.1 that is not.
+def test_calibration_error_is_the_weighted_gap_between_prediction_and_labels():
+    # Nine comments at 0.9, six of them positive, and a negative one at 0.1.
     labels = np.array([1.0] * 6 + [0] * 4)
     probabilities = np.array([0.9] * 9 + [0.1])
     assert expected_calibration_error(labels, probabilities) == pytest.approx(0.9 * (0.9 - 6 / 9) + 0.1 * 0.1)
 
 
-def test_certainty_has_a_bin():
+def test_a_probability_of_1_is_in_the_last_bin():
     assert expected_calibration_error(np.array([1.0, 0.0]), np.array([1.0, 0.0])) == 0.0
 
 
 @pytest.mark.parametrize(
-    ("labels", "probabilities", "said"),
+    ("labels", "probabilities", "message"),
     [
         ([0, 1], [0.5], "two of"),
         ([0, 0.5], [0.5, 0.5], "label threshold"),
         ([0, 1], [0.5, float("nan")], "not finite"),
     ],
 )
-def test_what_cannot_be_judged_is_refused(labels, probabilities, said):
-    with pytest.raises(ValueError, match=said):
+def test_unfit_arrays_are_refused(labels, probabilities, message):
+    with pytest.raises(ValueError, match=message):
         measure(np.array(labels, float), np.array(probabilities, float), 0.5)

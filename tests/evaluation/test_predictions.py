@@ -22,7 +22,7 @@ def test_the_same_predictions_make_the_same_file(tmp_path):
 
 
 @pytest.mark.parametrize("bad", [[[1.5]], [[float("nan")]], [[0.1, 0.2]]])
-def test_what_is_no_probability_is_not_written(tmp_path, bad):
+def test_values_that_are_no_probabilities_are_not_written(tmp_path, bad):
     with pytest.raises(ValueError, match=r"probabilities"):
         write_predictions(tmp_path / "p", ["a"], ["test"], np.array(bad), ("toxicity",))
     assert not (tmp_path / "p").exists()

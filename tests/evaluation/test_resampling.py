@@ -29,7 +29,7 @@ def test_weighted_ranking_metrics_are_those_of_scikit_learn(ties, whole):
             assert auc == pytest.approx(sk.roc_auc_score(labels, scores, sample_weight=row), abs=1e-6)
 
 
-def test_a_resample_is_worth_what_its_comments_written_out_are_worth(monkeypatch):
+def test_metrics_of_a_resample_equal_those_of_its_comments_repeated(monkeypatch):
     labels, scores = drawn(40, 3, ties=True)
     kept = []
 
@@ -49,7 +49,7 @@ def test_a_resample_is_worth_what_its_comments_written_out_are_worth(monkeypatch
             assert np.isnan(got) if value is None else got == pytest.approx(value, abs=1e-5), metric
 
 
-def test_all_arms_are_drawn_the_same_comments():
+def test_every_arm_gets_the_same_resamples():
     labels, scores = drawn(100, 0, ties=False)
     found = resample(labels, {"odd": scores, "again": scores.copy(), "other": 1 - scores}, 0.5, samples=50, seed=0)
     for metric in METRICS:
@@ -66,7 +66,7 @@ def test_resamples_without_a_positive_comment_give_no_ranking_metric():
     assert not np.isnan(found["accuracy"]).any()
 
 
-def test_chunks_do_not_change_the_draws_total(monkeypatch):
+def test_the_size_of_chunks_does_not_change_the_draws(monkeypatch):
     labels, scores = drawn(50, 0, ties=False)
     whole = resample(labels, {"odd": scores}, 0.5, samples=100, seed=0)["odd"]
     monkeypatch.setattr(resampling, "_CHUNK_ELEMENTS", 50 * 7)

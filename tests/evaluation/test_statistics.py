@@ -24,7 +24,7 @@ def pair(pairs, a, b, metric):
     return next(row for row in pairs if (row["a"], row["b"], row["metric"]) == (a, b, metric))
 
 
-def test_every_figure_lies_in_its_interval_and_no_interval_is_falsely_certain():
+def test_every_figure_is_in_its_interval_and_no_interval_has_zero_width():
     for rows, share in ((75, 0.04), (75, 0.2), (600, 0.2), (600, 0.01)):
         labels, predictions = arms_of(rows, {"odd": 2, "perfect": 50}, share, seed=3)
         tests, _ = judge(labels, predictions, ("toxicity",), 0.5, **SETTINGS)
@@ -39,7 +39,7 @@ def test_every_figure_lies_in_its_interval_and_no_interval_is_falsely_certain():
 
 
 def test_the_original_assignment_cannot_tell_its_arms_apart():
-    """75 test comments, 3 of them toxic, every arm says "non-toxic" to all: 96 % accuracy means nothing."""
+    """75 test comments, 3 of them positive, every verdict negative: 96 % accuracy means nothing."""
     labels = np.zeros((75, 1))
     labels[:3] = 1
     rng = np.random.default_rng(0)
@@ -70,7 +70,7 @@ def test_the_original_assignment_cannot_tell_its_arms_apart():
     assert accuracy["why"]
 
 
-def test_a_better_arm_is_found_whichever_side_it_stands_on():
+def test_a_better_arm_is_found_on_either_side_of_a_pair():
     labels, predictions = arms_of(2000, {"weak": 1, "strong": 3})
     _, pairs = judge(labels, predictions, ("toxicity",), 0.5, **SETTINGS)
     row = pair(pairs, "weak", "strong", "average_precision")
@@ -84,14 +84,14 @@ def test_a_better_arm_is_found_whichever_side_it_stands_on():
     assert row["low"] > 0
 
 
-def test_a_difference_surely_below_the_margin_is_a_tie():
+def test_a_difference_whose_interval_is_within_the_margin_is_a_tie():
     labels, predictions = arms_of(5000, {"odd": 2})
     predictions["even"] = predictions["odd"] + np.random.default_rng(0).normal(0, 1e-4, labels.shape).clip(0)
     _, pairs = judge(labels, predictions, ("toxicity",), 0.5, **SETTINGS)
     assert {row["verdict"] for row in pairs} == {"tie"}
 
 
-def test_more_comments_are_asked_for_smaller_differences():
+def test_smaller_differences_need_more_comments():
     labels, predictions = arms_of(400, {"odd": 2.0, "even": 2.05, "last": 1.7}, seed=5)
     _, pairs = judge(labels, predictions, ("toxicity",), 0.5, **SETTINGS)
     near = pair(pairs, "odd", "even", "average_precision")
@@ -101,7 +101,7 @@ def test_more_comments_are_asked_for_smaller_differences():
     assert near["comments_needed"] > far["comments_needed"]
 
 
-def test_three_toxic_comments_never_decide_a_contest():
+def test_three_positive_comments_never_decide_a_pair():
     labels = np.zeros((75, 1))
     labels[:3] = 1
     good, bad = np.linspace(0.9, 0.1, 75)[:, None], np.linspace(0.1, 0.9, 75)[:, None]
@@ -111,7 +111,7 @@ def test_three_toxic_comments_never_decide_a_contest():
     assert pair(pairs, "a", "b", "average_precision")["verdict"] == "cannot tell"
 
 
-def test_unrated_comments_count_for_no_arm_and_attributes_stand_alone():
+def test_unrated_comments_do_not_count_and_labels_are_independent():
     labels, predictions = arms_of(300, {"odd": 2, "even": 1})
     two = np.hstack([labels, labels])
     two[100:, 1] = np.nan
@@ -122,14 +122,14 @@ def test_unrated_comments_count_for_no_arm_and_attributes_stand_alone():
     assert tests["odd"]["insult"] == alone["odd"]["insult"]
 
 
-def test_the_same_seed_gives_the_same_judgement():
+def test_the_same_seed_gives_the_same_figures():
     labels, predictions = arms_of(200, {"odd": 2, "even": 1})
     assert judge(labels, predictions, ("toxicity",), 0.5, **SETTINGS) == judge(
         labels, predictions, ("toxicity",), 0.5, **SETTINGS
     )
 
 
-def test_each_attribute_may_have_its_own_threshold():
+def test_each_label_may_have_its_own_threshold():
     labels, predictions = arms_of(200, {"odd": 2})
     low, _ = judge(labels, predictions, ("toxicity",), {"toxicity": 0.1}, **SETTINGS)
     assert low["odd"]["toxicity"]["recall"]["value"] == pytest.approx(
@@ -137,7 +137,7 @@ def test_each_attribute_may_have_its_own_threshold():
     )
 
 
-def test_an_attribute_without_a_positive_comment_says_why():
+def test_a_label_without_a_positive_comment_has_the_reason():
     labels, predictions = arms_of(100, {"odd": 2, "even": 1})
     tests, pairs = judge(labels * 0, predictions, ("toxicity",), 0.5, **SETTINGS)
     assert tests["odd"]["toxicity"]["average_precision"] == {
@@ -149,7 +149,7 @@ def test_an_attribute_without_a_positive_comment_says_why():
     assert row["difference"] is None
 
 
-def test_bootstrap_intervals_hold_the_truth_about_as_often_as_they_say():
+def test_bootstrap_intervals_contain_the_truth_about_95_percent_of_the_time():
     held = 0
     big, predictions = arms_of(200_000, {"odd": 2}, seed=9)
     truth = sk.roc_auc_score(big, predictions["odd"])
@@ -175,7 +175,6 @@ def test_wilson_is_as_published():
 
 
 def test_tango_has_width_without_a_disputed_comment():
-
     low, high = intervals.paired_shares(1, 0, 44)
     assert low < 0 < 1 / 44 < high
     number, z2 = 75, intervals.Z**2
@@ -184,7 +183,7 @@ def test_tango_has_width_without_a_disputed_comment():
     assert intervals.paired_shares(8, 3, 60) == pytest.approx((-high, -low), abs=1e-6)
 
 
-def test_perfect_ranking_of_few_comments_is_not_certain():
+def test_a_perfect_ranking_of_few_comments_has_a_wide_interval():
     low, high = intervals.auc_interval(1.0, 3, 72)
     assert high == 1
     assert 0.3 < low < 0.95

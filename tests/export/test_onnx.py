@@ -1,4 +1,4 @@
-"""The exported folder: one file that says what its arm says, or none at all."""
+"""An exported folder has the scores of its arm, or is not written at all."""
 
 import errno
 import json
@@ -8,26 +8,27 @@ from typing import Any
 
 import numpy as np
 import onnx
-import pandas as pd
 import pytest
-import torch
 from tokenizers import Tokenizer
+from transformers import BertForSequenceClassification
 
-from retort.config import ColumnNames
 from retort.errors import ConfigError, ModelError, ResourceError, RunError
 from retort.export import onnx as exporting
-from retort.export import parity as gate
-from retort.export import rows as checking
+from retort.export.source import read_source
 from retort.inference.golden import TEXTS as GOLDEN_TEXTS
 from retort.inference.predictor import Classifier
+from retort.models.classifier import load_classifier
+from retort.tasks import default_task
 from tests.conftest import tiny_rows
+from tests.export.test_rows import comments_file
+from tests.inference.foreign_folder import write_foreign
 
 TEXTS = [text for _, text, *_ in tiny_rows()][:40]
 FILES = {"README.md", "config.json", "golden.json", "manifest.json", "model.onnx", "retort.json", "tokenizer.json"}
 
 
 def export(folder: Path, out: Path, *, int8: bool = False, data: Path | None = None) -> dict[str, Any]:
-    return exporting.export(folder, out, int8=int8, data=data, columns=ColumnNames(), progress=lambda *_: None)
+    return exporting.export(folder, out, int8=int8, data=data, columns={}, progress=lambda *_: None)
 
 
 def graph(folder: Path) -> onnx.ModelProto:
@@ -53,12 +54,14 @@ def test_windows_and_tokens_may_be_as_many_as_one_likes(tiny_exports: Path, form
     assert shapes["logits"][1] == 2
 
 
-def test_retort_json_is_the_arms_with_the_format_beside_it(tiny_run: Path, tiny_exports: Path) -> None:
+def test_retort_json_is_that_of_the_arm_with_another_loader(tiny_run: Path, tiny_exports: Path) -> None:
     arm = json.loads((tiny_run / "odd" / "retort.json").read_text())
     for form in ("fp32", "int8"):
         about = json.loads((tiny_exports / form / "retort.json").read_text())
-        assert arm.items() <= about.items()
+        changed = {"schema": 2, "loader": "onnx", "role": "student", "task": default_task().as_dict()}
+        assert (arm | changed).items() <= about.items()
         assert about["format"] == f"onnx {form}"
+        assert (about["parity"]["calibration"] is None) == (form == "fp32")
         assert about["parity"]["rows"] > 0
         assert about["source_sha256"] == Classifier.load(tiny_run / "odd").sha256
         assert {"onnxruntime", "torch"} <= about["made_by"]["packages"].keys()
@@ -74,8 +77,8 @@ def test_golden_scores_are_the_exports_own(tiny_exports: Path) -> None:
     for form, tolerance in (("fp32", 1e-4), ("int8", 0.1)):
         golden = json.loads((tiny_exports / form / "golden.json").read_text())
         assert golden["tolerance"] == tolerance
-        said = Classifier.load(tiny_exports / form).probabilities(GOLDEN_TEXTS)
-        np.testing.assert_allclose([row["probabilities"] for row in golden["texts"]], said, atol=1e-9)
+        scores = Classifier.load(tiny_exports / form).probabilities(GOLDEN_TEXTS)
+        np.testing.assert_allclose([row["probabilities"] for row in golden["texts"]], scores, atol=1e-9)
 
 
 def test_int8_holds_its_matrices_and_its_words_as_integers(tiny_exports: Path) -> None:
@@ -94,25 +97,38 @@ def test_int8_holds_its_matrices_and_its_words_as_integers(tiny_exports: Path) -
 
 
 @pytest.mark.parametrize("form", ["fp32", "int8"])
-def test_the_file_says_nothing_of_the_machine_it_was_made_on(tiny_exports: Path, form: str) -> None:
+def test_the_file_contains_nothing_about_the_machine_it_was_made_on(tiny_exports: Path, form: str) -> None:
     content = (tiny_exports / form / "model.onnx").read_bytes()
     for trace in (b"site-packages", b".py", str(Path.cwd()).encode(), str(tiny_exports).encode()):
         assert trace not in content
 
 
-@pytest.mark.parametrize("arm", ["lora", "lora-odd"])
-def test_an_exported_lora_arm_says_what_its_adapter_says(tiny_run: Path, tmp_path: Path, arm: str) -> None:
-    export(tiny_run / arm, tmp_path / "onnx")
-    adapter, exported = Classifier.load(tiny_run / arm), Classifier.load(tmp_path / "onnx")
+@pytest.mark.slow
+def test_an_exported_lora_arm_has_the_scores_of_its_adapter(tiny_run: Path, tmp_path: Path) -> None:
+    export(tiny_run / "lora-odd", tmp_path / "onnx")
+    adapter, exported = Classifier.load(tiny_run / "lora-odd"), Classifier.load(tmp_path / "onnx")
     np.testing.assert_allclose(exported.probabilities(TEXTS), adapter.probabilities(TEXTS), atol=1e-4)
-    assert exported.arm == arm
+    assert (exported.arm, exported.format) == ("lora-odd", "onnx fp32")
 
 
-def test_an_adapter_is_merged_when_no_merged_model_lies_beside_it(tiny_run: Path, tmp_path: Path) -> None:
+def test_an_adapter_without_its_merged_model_is_merged(tiny_run: Path, tmp_path: Path) -> None:
     arm = shutil.copytree(tiny_run / "lora", tmp_path / "lora", ignore=shutil.ignore_patterns("merged", "manifest*"))
+    source = read_source(arm)
+    assert type(source.model) is BertForSequenceClassification
     expected = Classifier.load(arm).probabilities(TEXTS)
+    np.testing.assert_allclose(source.scorer()(TEXTS).probabilities, expected, atol=1e-4)
+
+
+@pytest.mark.usefixtures("cached_graph")
+def test_an_arm_of_schema_1_is_exported_as_schema_2(tiny_run: Path, tmp_path: Path) -> None:
+    arm = shutil.copytree(tiny_run / "odd", tmp_path / "odd", ignore=shutil.ignore_patterns("manifest.json"))
+    about = json.loads((arm / "retort.json").read_text()) | {"schema": 1, "kind": "student"}
+    former = {key: value for key, value in about.items() if key not in ("task", "role", "loader")}
+    (arm / "retort.json").write_text(json.dumps(former))
     export(arm, tmp_path / "onnx", data=comments_file(tmp_path))
-    np.testing.assert_allclose(Classifier.load(tmp_path / "onnx").probabilities(TEXTS), expected, atol=1e-4)
+    exported = json.loads((tmp_path / "onnx" / "retort.json").read_text())
+    assert (exported["schema"], exported["role"], exported["loader"]) == (2, "student", "onnx")
+    assert Classifier.load(tmp_path / "onnx").task == default_task()
 
 
 def test_an_adapter_whose_base_is_missing_is_refused(tiny_run: Path, tmp_path: Path) -> None:
@@ -122,116 +138,54 @@ def test_an_adapter_whose_base_is_missing_is_refused(tiny_run: Path, tmp_path: P
     assert not (tmp_path / "onnx").exists()
 
 
-def test_a_foreign_classifiers_labels_are_put_into_our_order(tiny_bert: Path, tmp_path: Path) -> None:
-    from tests.inference.test_predictor import foreign
-
-    folder = foreign(
-        tmp_path / "theirs", tiny_bert, problem_type="multi_label_classification",
-        id2label={0: "INSULT", 1: "Toxicity", 2: "spam"}, label2id={"INSULT": 0, "Toxicity": 1, "spam": 2},
-    )  # fmt: skip
-    export(folder, tmp_path / "onnx", data=comments_file(tmp_path))
-    ours, theirs = Classifier.load(tmp_path / "onnx"), Classifier.load(folder)
-    assert ours.attributes == theirs.attributes == ("toxicity", "insult", "spam")
-    np.testing.assert_allclose(ours.probabilities(TEXTS), theirs.probabilities(TEXTS), atol=1e-5)
-    config = json.loads((tmp_path / "onnx" / "config.json").read_text())
-    assert config["id2label"] == {"0": "toxicity", "1": "insult", "2": "spam"}
-
-
-def comments_file(folder: Path, rows: int = 30) -> Path:
-    path = folder / "comments.csv"
-    pd.DataFrame(tiny_rows()[:rows], columns=["id", "text", "toxicity", "insult"]).to_csv(path, index=False)
-    return path
-
-
-def test_it_is_checked_on_the_validation_rows_of_its_run(tiny_run: Path, tmp_path: Path) -> None:
-    seen: list[str] = []
-    original = checking.checking_rows
-
-    def noted(*arguments: Any) -> checking.Rows:
-        rows = original(*arguments)
-        seen.extend(rows.texts)
-        return rows
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(exporting, "checking_rows", noted)
-        report = export(tiny_run / "odd", tmp_path / "onnx")
-    splits = pd.read_parquet(tiny_run / "splits.parquet")
-    ids = set(splits.loc[splits["split"] == "validation", "id"])
-    comments = pd.read_parquet(tiny_run / "comments.parquet")
-    assert sorted(seen) == sorted(comments.loc[comments["id"].isin(ids), "text"])
-    assert report["parity"]["rows"] == len(ids)
-    assert report["parity"]["origin"] == "validation rows of the run"
-
-
-def test_a_file_named_is_used_instead_and_at_even_distances(
-    tiny_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_foreign_classifier_is_exported_with_its_labels_in_the_order_of_retort(
+    tiny_bert: Path, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(checking, "MOST", 10)
-    report = export(tiny_run / "odd", tmp_path / "onnx", data=comments_file(tmp_path, rows=28))
-    assert report["parity"]["rows"] == 10
-    assert report["parity"]["origin"] == "comments of comments.csv"
+    """That the head is reordered with the labels: test_predictor.py."""
+    source = read_source(write_foreign(tmp_path / "theirs", tiny_bert, {0: "INSULT", 1: "Toxicity", 2: "spam"}))
+    assert source.model.config.id2label == {0: "toxicity", 1: "insult", 2: "spam"}
+    assert source.attributes == ("toxicity", "insult", "spam")
+    assert (source.about["role"], source.task, source.primary) == ("foreign", default_task(), "toxicity")
 
 
 def test_the_report_holds_sizes_and_figures(tiny_run: Path, tmp_path: Path) -> None:
     report = export(tiny_run / "odd", tmp_path / "onnx", int8=True)
-    weights = sum(p.numel() for p in torch_model(tiny_run / "odd").parameters()) * 4
+    weights = sum(p.numel() for p in load_classifier(tiny_run / "odd").parameters()) * 4
     assert report["bytes"] == {"before": weights, "after": (tmp_path / "onnx" / "model.onnx").stat().st_size}
     assert report["format"] == "onnx int8"
-    assert report["parity"]["weak"]
-    assert 0 < report["parity"]["largest_difference"] < 0.1
+    found = report["parity"]
+    assert found["weak"]
+    assert 0 < found["largest_difference"] < 0.1
+    assert found["calibration"] == {"rows": 64, "origin": "training rows of the run"}
+    assert found == json.loads((tmp_path / "onnx" / "retort.json").read_text())["parity"]
 
 
-def torch_model(folder: Path) -> torch.nn.Module:
-    from retort.models.classifier import load_classifier
-
-    return load_classifier(folder)
-
-
-def test_the_card_says_what_was_checked_and_that_few_rows_show_little(tiny_exports: Path) -> None:
+def test_the_card_shows_every_label_and_the_limits(tiny_exports: Path) -> None:
     fp32, int8 = ((tiny_exports / form / "README.md").read_text() for form in ("fp32", "int8"))
-    for card in (fp32, int8):
-        assert "18 validation rows of the run" in card
-        assert "The gate is weak" in card
-        assert "average precision, toxicity | " in card
-    assert "| 0.0001 |" in fp32
-    assert "| 0.005 lost |" in int8
-    assert "any company" in int8
-    assert "any company" not in fp32
+    for text in (fp32, int8):
+        assert "Both rated 18 validation rows of the run." in text
+        assert "The gate is weak" in text
+        assert "| toxicity | 9 | 1." in text
+        assert "| insult | 6 | " in text
+    assert "Limit for every label: a difference of 0.0001." in fp32
+    assert "average precision lost 0.005 (toxicity)." in int8
+    assert "at most 0.1): insult." in int8
+    assert "calibrated with: 64 training rows of the run" in int8
+    for only_int8 in ("calibrated", "does not depend on other comments", "Fewer than 10 positive rows"):
+        assert only_int8 in int8
+        assert only_int8 not in fp32
 
 
-@pytest.mark.parametrize(
-    ("int8", "limit", "telling"),
-    [
-        (False, "LARGEST_DIFFERENCE", "onnx fp32 differs by up to"),
-        (True, "MOST_LOST", "onnx int8 loses"),
-        (True, "_FLIPPED_ROWS", "onnx int8 flips 0 of 18"),
-    ],
-)
-def test_an_export_that_misses_its_gate_is_not_kept(
-    tiny_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, int8: bool, limit: str, telling: str
+def test_an_export_with_other_scores_is_not_kept(
+    tiny_run: Path, tiny_exports: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gate, limit, -1)
-    monkeypatch.setattr(gate, "_FLIPPED_SHARE", -1.0 if limit == "_FLIPPED_ROWS" else 0.01)
-    with pytest.raises(RunError, match=telling):
-        export(tiny_run / "odd", tmp_path / "out" / "onnx", int8=int8)
-    assert list((tmp_path / "out").iterdir()) == []
-
-
-def test_an_export_that_says_something_else_is_not_kept(
-    tiny_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """As if the exporter had swapped the weights of one layer."""
-    original = exporting.onnx_graph
-
-    def swapped(model: Any) -> onnx.ModelProto:
-        made = original(model)
-        for tensor in made.graph.initializer:
-            if tensor.name.endswith("LayerNorm.weight"):
-                tensor.raw_data = (np.frombuffer(tensor.raw_data, np.float32) * 1.01).tobytes()
-        return made
-
-    monkeypatch.setattr(exporting, "onnx_graph", swapped)
-    with pytest.raises(RunError, match="onnx fp32 differs by up to"):
+    """As if the exporter had changed some weights."""
+    changed = graph(tiny_exports / "fp32")
+    for tensor in changed.graph.initializer:
+        if tensor.name.endswith("LayerNorm.weight"):
+            tensor.raw_data = (np.frombuffer(tensor.raw_data, np.float32) * 1.01).tobytes()
+    monkeypatch.setattr(exporting, "onnx_graph", lambda _: changed)
+    with pytest.raises(RunError, match=r"onnx fp32 differs by up to .* in the probability of toxicity"):
         export(tiny_run / "odd", tmp_path / "onnx")
     assert list(tmp_path.iterdir()) == []
 
@@ -242,11 +196,11 @@ def test_an_export_that_says_something_else_is_not_kept(
         ("gone", ModelError, "no such folder"),
         (".", ModelError, "a run, not a model"),
         ("plots", ModelError, r"no config\.json"),
-        ("majority", ModelError, "majority is no neural model"),
-        ("tfidf", ModelError, "tfidf is no neural model"),
+        ("majority", ModelError, "majority gives every comment the same scores and is no model"),
+        ("tfidf", ModelError, "tfidf is no neural network"),
     ],
 )
-def test_what_is_no_neural_model_is_refused(
+def test_what_is_no_neural_network_is_refused(
     tiny_run: Path, tmp_path: Path, model: str, error: type[Exception], telling: str
 ) -> None:
     with pytest.raises(error, match=telling):
@@ -286,18 +240,6 @@ def test_an_arm_changed_since_its_manifest_is_refused(tiny_run: Path, tmp_path: 
         export(arm, tmp_path / "onnx", data=comments_file(tmp_path))
 
 
-def test_without_comments_to_check_it_on_they_are_asked_for(tiny_run: Path, tmp_path: Path) -> None:
-    arm = shutil.copytree(tiny_run / "odd", tmp_path / "apart" / "from" / "odd")
-    with pytest.raises(ConfigError, match="name some with --data"):
-        export(arm, tmp_path / "onnx")
-    run = tmp_path / "run"
-    run.mkdir()
-    shutil.copy(tiny_run / "splits.parquet", run)
-    with pytest.raises(ConfigError, match=r"keeps no texts \(--no-texts\)"):
-        export(shutil.copytree(arm, run / "odd"), tmp_path / "onnx")
-    assert not (tmp_path / "onnx").exists()
-
-
 def test_a_folder_that_holds_something_is_not_written_over(tiny_run: Path, tmp_path: Path) -> None:
     (tmp_path / "onnx").mkdir()
     (tmp_path / "onnx" / "mine").write_text("kept")
@@ -306,14 +248,15 @@ def test_a_folder_that_holds_something_is_not_written_over(tiny_run: Path, tmp_p
     assert (tmp_path / "onnx" / "mine").read_text() == "kept"
 
 
-@pytest.mark.parametrize("step", ["quantized", "write_golden"])
+@pytest.mark.usefixtures("cached_graph")
+@pytest.mark.parametrize(("step", "int8"), [("quantized", True), ("write_golden", False)])
 def test_a_full_disk_leaves_nothing_half_written(
-    tiny_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+    tiny_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str, int8: bool
 ) -> None:
     def full(*_arguments: Any, **_named: Any) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(exporting, step, full)
     with pytest.raises(ResourceError, match="No space left on device"):
-        export(tiny_run / "odd", tmp_path / "onnx", int8=True)
+        export(tiny_run / "odd", tmp_path / "onnx", int8=int8)
     assert list(tmp_path.iterdir()) == []

@@ -1,4 +1,4 @@
-"""An exported model: the scores of its arm without torch, whoever else is asked about, and nothing unfit is loaded."""
+"""An exported model has the scores of its arm, without torch and in any batch; an unfit one is refused."""
 
 import json
 import shutil
@@ -44,7 +44,7 @@ def logits(classifier: Classifier, texts: list[str]) -> np.ndarray:
     return classifier.model.scorer(classifier.model.reader.read(texts).windows)
 
 
-def test_fp32_says_what_torch_says(tiny_run: Path, fp32: Classifier) -> None:
+def test_fp32_has_the_logits_of_torch(tiny_run: Path, fp32: Classifier) -> None:
     torch = Classifier.load(tiny_run / "odd")
     np.testing.assert_allclose(logits(fp32, TEXTS), logits(torch, TEXTS), atol=1e-4)
     np.testing.assert_allclose(fp32.probabilities(TEXTS), torch.probabilities(TEXTS), atol=1e-5)
@@ -69,18 +69,18 @@ def test_int8_is_near_torch_and_not_the_same(tiny_run: Path, int8: Classifier) -
     assert 1e-4 < apart.max() < 0.5
 
 
-def test_fp32_scores_a_comment_alike_alone_and_in_any_company(fp32: Classifier) -> None:
+def test_fp32_scores_do_not_depend_on_the_rest_of_the_batch(fp32: Classifier) -> None:
     together = fp32.probabilities(TEXTS)
-    for company in (TEXTS[::-1], TEXTS[::3]):
-        places = [company.index(text) for text in company]
+    for batch in (TEXTS[::-1], TEXTS[::3]):
+        places = [batch.index(text) for text in batch]
         np.testing.assert_allclose(
-            fp32.probabilities(company), together[[TEXTS.index(company[i]) for i in places]], atol=1e-5
+            fp32.probabilities(batch), together[[TEXTS.index(batch[i]) for i in places]], atol=1e-5
         )
     alone = np.concatenate([fp32.probabilities([text]) for text in TEXTS])
     np.testing.assert_allclose(alone, together, atol=1e-5)
 
 
-def test_int8_gives_a_comment_exactly_the_same_score_in_any_company(int8: Classifier) -> None:
+def test_int8_scores_are_equal_whatever_the_rest_of_the_batch(int8: Classifier) -> None:
     together = logits(int8, TEXTS[:60])
     np.testing.assert_array_equal(logits(int8, TEXTS[:60][::-1])[::-1], together)
     np.testing.assert_array_equal(np.concatenate([logits(int8, [text]) for text in TEXTS[:60]]), together)
@@ -109,7 +109,7 @@ def test_no_texts_give_no_answers(int8: Classifier) -> None:
 
 
 @pytest.mark.parametrize("form", ["fp32", "int8"])
-def test_an_export_still_says_what_it_said_when_it_was_made(tiny_exports: Path, form: str) -> None:
+def test_an_export_has_the_scores_recorded_when_it_was_made(tiny_exports: Path, form: str) -> None:
     check_golden(Classifier.load(tiny_exports / form), tiny_exports / form)
 
 
@@ -128,7 +128,7 @@ main()
 
 
 @pytest.mark.parametrize("form", ["fp32", "int8"])
-def test_an_export_runs_where_torch_and_its_kin_are_not_installed(
+def test_an_export_runs_where_torch_is_not_installed(
     tiny_exports: Path, form: str, request: pytest.FixtureRequest
 ) -> None:
     ended = subprocess.run(

@@ -1,4 +1,4 @@
-"""A trained arm, asked: whatever the text, an answer; whatever is wrong with the folder, a refusal."""
+"""A trained arm answers for every text; an unfit folder is refused."""
 
 import json
 import shutil
@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
-from transformers import BertForSequenceClassification
 
 from retort.errors import DataError, ModelError
 from retort.inference.predictor import Classifier
+from retort.tasks import default_task
 from tests.conftest import tiny_rows
+from tests.inference.foreign_folder import write_foreign
 
 ODD_TEXTS = {
     "emoji": "\U0001f621\U0001f621 \U0001f468\u200d\U0001f469\u200d\U0001f467",
@@ -31,6 +31,10 @@ ODD_TEXTS = {
 }
 
 
+# What retort.json records of a student since schema 2.
+FACTS = {"schema": 2, "role": "student", "loader": "transformers"}
+
+
 @pytest.fixture(scope="module")
 def odd(tiny_run: Path) -> Classifier:
     return Classifier.load(tiny_run / "odd")
@@ -42,25 +46,14 @@ def copied(tiny_run: Path, tmp_path: Path) -> Path:
     return shutil.copytree(tiny_run / "odd", tmp_path / "odd")
 
 
-def foreign(folder: Path, base: Path, **config: Any) -> Path:
-    """A classifier that retort did not make, as transformers saves it."""
-    from transformers import AutoConfig, AutoTokenizer
-
-    settings = AutoConfig.from_pretrained(base, **config)
-    torch.manual_seed(0)
-    BertForSequenceClassification(settings).save_pretrained(folder)
-    AutoTokenizer.from_pretrained(base).save_pretrained(folder)
-    return folder
-
-
 @pytest.mark.parametrize("name", ODD_TEXTS)
 def test_any_text_gets_a_probability(odd: Classifier, name: str) -> None:
-    said = odd.probabilities([ODD_TEXTS[name]])
-    assert said.shape == (1, 2)
-    assert ((said > 0) & (said < 1)).all()
+    found = odd.probabilities([ODD_TEXTS[name]])
+    assert found.shape == (1, 2)
+    assert ((found > 0) & (found < 1)).all()
 
 
-def test_a_text_is_judged_alike_alone_and_among_others(odd: Classifier) -> None:
+def test_a_text_has_the_same_score_alone_and_among_others(odd: Classifier) -> None:
     texts = [text for _, text, *_ in tiny_rows()][:40] + list(ODD_TEXTS.values())
     together = odd.probabilities(texts)
     for index, text in enumerate(texts):
@@ -92,6 +85,18 @@ def test_a_verdict_goes_by_the_primary_attribute_and_includes_its_threshold(odd:
     assert above["threshold"] > at["threshold"]
 
 
+def test_a_verdict_goes_by_the_tasks_primary_label_wherever_it_is_in_the_order(copied: Path) -> None:
+    about = json.loads((copied / "retort.json").read_text())
+    task = default_task().as_dict() | {"primary": "insult"}
+    thresholds = {"toxicity": 0.5, "insult": 0.01}
+    (copied / "retort.json").write_text(json.dumps(about | {**FACTS, "task": task, "thresholds": thresholds}))
+    (copied / "manifest.json").unlink()
+    classifier = Classifier.load(copied)
+    assert classifier.primary == "insult"
+    answer = classifier.predict(["the good bus"])[0]
+    assert (answer["verdict"], answer["threshold"]) == ("toxic", 0.01)
+
+
 def test_the_thresholds_are_those_of_retort_json(copied: Path) -> None:
     about = json.loads((copied / "retort.json").read_text())
     (copied / "retort.json").write_text(json.dumps(about | {"thresholds": {"toxicity": 0.01, "insult": 0.5}}))
@@ -112,7 +117,7 @@ def test_blank_texts_are_refused_by_number(odd: Classifier) -> None:
             odd.predict(["fine", blank])
 
 
-@pytest.mark.parametrize("missing", ["arm", "kind", "attributes", "thresholds", "max_length", "base"])
+@pytest.mark.parametrize("missing", ["arm", "attributes", "label_threshold", "thresholds", "max_length", "base"])
 def test_a_retort_json_that_lacks_something_is_refused(copied: Path, missing: str) -> None:
     about = json.loads((copied / "retort.json").read_text())
     del about[missing]
@@ -151,16 +156,13 @@ def test_a_broken_tfidf_arm_is_refused(tiny_run: Path, tmp_path: Path, file: str
         Classifier.load(arm)
 
 
-def test_any_hugging_face_classifier_with_one_sigmoid_per_attribute_can_be_asked(
-    tiny_bert: Path, tmp_path: Path
-) -> None:
-    """Its labels may stand in any order; the primary one comes first in ours."""
-    folder = foreign(
-        tmp_path / "theirs", tiny_bert, problem_type="multi_label_classification",
-        id2label={0: "INSULT", 1: "Toxicity", 2: "spam"}, label2id={"INSULT": 0, "Toxicity": 1, "spam": 2},
-    )  # fmt: skip
+def test_any_hugging_face_classifier_with_one_sigmoid_per_attribute_is_loaded(tiny_bert: Path, tmp_path: Path) -> None:
+    """Its labels may be in any order; the primary one is moved to the front. The task is the one retort ships with."""
+    folder = write_foreign(tmp_path / "theirs", tiny_bert, {0: "INSULT", 1: "Toxicity", 2: "spam"})
     ours = Classifier.load(folder)
     assert ours.attributes == ("toxicity", "insult", "spam")
+    assert ours.thresholds == dict.fromkeys(ours.attributes, 0.5)
+    assert ours.task == default_task()
     from transformers import pipeline
 
     texts = [text for _, text, *_ in tiny_rows()][:4]
@@ -169,9 +171,10 @@ def test_any_hugging_face_classifier_with_one_sigmoid_per_attribute_can_be_asked
         assert {s["label"].lower(): s["score"] for s in scores} == pytest.approx(answer["probabilities"], abs=1e-5)
 
 
-def test_a_classifier_of_one_label_can_be_asked_whatever_the_label_is_called(tiny_bert: Path, tmp_path: Path) -> None:
-    folder = foreign(tmp_path / "theirs", tiny_bert, num_labels=1)
-    answer = Classifier.load(folder).predict(["the good bus"])[0]
+def test_a_classifier_of_one_label_is_loaded_whatever_the_label_is_called(tiny_bert: Path, tmp_path: Path) -> None:
+    classifier = Classifier.load(write_foreign(tmp_path / "theirs", tiny_bert, num_labels=1))
+    assert classifier.primary == "label_0"
+    answer = classifier.predict(["the good bus"])[0]
     assert list(answer["probabilities"]) == ["label_0"]
 
 
@@ -181,13 +184,14 @@ def test_a_classifier_of_one_label_can_be_asked_whatever_the_label_is_called(tin
         ({"num_labels": 2, "problem_type": "single_label_classification"}, "softmax"),
         ({"num_labels": 2}, "softmax"),
         ({"num_labels": 2, "problem_type": "multi_label_classification"}, "none of its labels is 'toxicity'"),
+        ({"labels": {0: "toxicity", 1: "Toxicity"}}, "two of its labels have one name"),
     ],
 )
-def test_a_foreign_classifier_of_another_kind_is_refused(
+def test_a_foreign_classifier_with_unfit_labels_is_refused(
     tiny_bert: Path, tmp_path: Path, config: dict[str, Any], telling: str
 ) -> None:
     with pytest.raises(ModelError, match=telling):
-        Classifier.load(foreign(tmp_path / "theirs", tiny_bert, **config))
+        Classifier.load(write_foreign(tmp_path / "theirs", tiny_bert, **config))
 
 
 def test_a_base_without_a_head_is_no_classifier(tiny_bert: Path) -> None:
@@ -218,7 +222,7 @@ def test_an_answer_holds_all_that_a_server_shows(odd: Classifier) -> None:
 
 
 @pytest.mark.parametrize("arm", ["teacher", "lora", "lora/merged", "tfidf"])
-def test_a_classifier_says_what_it_is(tiny_run: Path, arm: str) -> None:
+def test_a_classifier_describes_its_model(tiny_run: Path, arm: str) -> None:
     import hashlib
 
     found = Classifier.load(tiny_run / arm)
@@ -229,7 +233,7 @@ def test_a_classifier_says_what_it_is(tiny_run: Path, arm: str) -> None:
     assert found.max_length == json.loads((tiny_run / arm / "retort.json").read_text())["max_length"]
 
 
-def test_an_insult_behind_the_models_limit_counts_as_it_does_alone(odd: Classifier) -> None:
+def test_an_insult_after_the_models_limit_counts_as_it_does_alone(odd: Classifier) -> None:
     """In windows just long enough for it, the last one holds the insult and nothing else."""
     import dataclasses
 
@@ -259,7 +263,7 @@ def test_a_long_comment_gets_the_largest_of_its_windows(odd: Classifier) -> None
 
 
 @pytest.mark.parametrize("text", ["\U0001f621", "\U0001f621 \U0001f621 \u4f60\u597d bus", "\ue000"])
-def test_a_comment_that_is_nearly_all_unknown_is_unsure_and_says_why(odd: Classifier, text: str) -> None:
+def test_a_comment_that_is_nearly_all_unknown_is_unsure_for_a_stated_reason(odd: Classifier, text: str) -> None:
     fine, unsure = odd.read(["the good bus", text])
     assert (fine.verdict, fine.warnings) == ("non-toxic", ())
     assert unsure.verdict == "unsure"
@@ -295,5 +299,5 @@ def test_many_threads_get_the_scores_of_one(odd: Classifier) -> None:
 
 def test_a_peft_folder_without_retort_json_is_no_classifier(tiny_run: Path, tmp_path: Path) -> None:
     shutil.copy(tiny_run / "lora" / "adapter_config.json", tmp_path)
-    with pytest.raises(ModelError, match=r"no config\.json"):
+    with pytest.raises(ModelError, match="an adapter without its base"):
         Classifier.load(tmp_path)

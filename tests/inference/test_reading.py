@@ -114,15 +114,15 @@ def test_special_tokens_typed_by_a_user_stay_text(reader: Reader, token: str) ->
     assert not set(special) & set(ids[1:-1])
 
 
-def test_a_comment_is_as_bad_as_its_worst_window_attribute_by_attribute(reader: Reader) -> None:
+def test_a_comment_has_the_maximum_over_its_windows_for_each_attribute(reader: Reader) -> None:
     readings = reader.read(["good", " ".join(["good"] * 20), "bus"])
     assert readings.window_counts.tolist() == [1, 2, 1]
-    said = np.array([[0.1, 0.2], [0.3, 0.4], [0.9, 0.1], [0.5, 0.6]])
-    assert readings.largest(said).tolist() == [[0.1, 0.2], [0.9, 0.4], [0.5, 0.6]]
+    of_windows = np.array([[0.1, 0.2], [0.3, 0.4], [0.9, 0.1], [0.5, 0.6]])
+    assert readings.largest(of_windows).tolist() == [[0.1, 0.2], [0.9, 0.4], [0.5, 0.6]]
 
 
 def test_a_model_of_windows_answers_for_comments(reader: Reader) -> None:
-    """A stand-in whose logit is the number of `fool`s in a window."""
+    """Here the logit is the number of `fool`s in a window."""
     fool = reader.tokenizer.token_to_id("fool")
 
     def count(windows: Tokens) -> np.ndarray:

@@ -1,7 +1,10 @@
-"""LoRA: what learns, what is saved, and that merging changes nothing."""
+"""LoRA: what is trained, what is saved, and that merging changes nothing."""
 
+import json
+import socket
 from pathlib import Path
 
+import huggingface_hub.constants
 import pytest
 import torch
 from accelerate import Accelerator
@@ -33,7 +36,7 @@ def fresh(base: Base) -> BertForSequenceClassification:
     return classifier_from_base(base, ("toxicity", "insult"), seed=0)
 
 
-def test_adapters_on_query_and_value_and_the_head_learn_and_nothing_else(base: Base, tmp_path: Path) -> None:
+def test_only_adapters_on_query_and_value_and_the_head_are_trained(base: Base, tmp_path: Path) -> None:
     model = adapters.with_adapter(fresh(base), LoraSettings(), base.id, 0, tmp_path)
     # 4 layers x 2 modules x 2 matrices of 8 x 32, and a head of 2 x 32 + 2.
     assert count_parameters(model)["trainable"] == 4 * 2 * 2 * 8 * 32 + 2 * 32 + 2
@@ -42,13 +45,13 @@ def test_adapters_on_query_and_value_and_the_head_learn_and_nothing_else(base: B
     assert any("classifier" in name for name in learning)
 
 
-def test_the_task_is_sequence_classification_so_that_the_head_learns(base: Base, tmp_path: Path) -> None:
+def test_the_task_is_sequence_classification_so_that_the_head_is_trained(base: Base, tmp_path: Path) -> None:
     model = adapters.with_adapter(fresh(base), LoraSettings(), base.id, 0, tmp_path)
     assert model.peft_config["default"].task_type == "SEQ_CLS"
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_saved_loaded_and_merged_all_say_the_same(
+def test_saved_loaded_and_merged_models_give_the_same_logits(
     base: Base, tmp_path: Path, variant: str, train: TrainingSet, validation: ValidationSet
 ) -> None:
     settings = VARIANTS[variant]
@@ -78,7 +81,28 @@ def test_saved_loaded_and_merged_all_say_the_same(
     assert not torch.allclose(expected, before, atol=1e-3), "nothing was learnt"
 
 
-def test_lora_plus_has_its_ratio_and_the_decay_that_was_asked_for(base: Base, tmp_path: Path) -> None:
+@pytest.mark.parametrize("variant", ["plain", "pissa"])
+def test_saving_an_adapter_opens_no_connection(
+    base: Base, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variant: str
+) -> None:
+    """Online, and with a base that has a hub id."""
+    hosts: list[object] = []
+
+    def looked_up(host: object, *_: object, **__: object) -> object:
+        hosts.append(host)
+        raise OSError("no network in this test")
+
+    monkeypatch.delenv("HF_HUB_OFFLINE")
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(socket, "getaddrinfo", looked_up)
+    model = adapters.with_adapter(fresh(base), VARIANTS[variant], "someone/bert", 0, tmp_path)
+    adapters.save_adapter(model, VARIANTS[variant], tmp_path / "adapter", tmp_path)
+    saved = json.loads((tmp_path / "adapter" / "adapter_config.json").read_text())
+    assert saved["base_model_name_or_path"] == "someone/bert"
+    assert hosts == []
+
+
+def test_lora_plus_has_the_ratio_and_the_decay_of_its_settings(base: Base, tmp_path: Path) -> None:
     model = adapters.with_adapter(fresh(base), LoraSettings(), base.id, 0, tmp_path)
     optimizer = adapters.lora_plus_optimizer(model, TrainingSettings(learning_rate=1e-3, weight_decay=0.05), ratio=8)
     rates = {id(p): (group["lr"], group["weight_decay"]) for group in optimizer.param_groups for p in group["params"]}
@@ -90,7 +114,7 @@ def test_lora_plus_has_its_ratio_and_the_decay_that_was_asked_for(base: Base, tm
 
 
 @pytest.mark.parametrize("variant", ["plain", "pissa"])
-def test_a_pooler_that_was_drawn_learns_and_is_saved_with_the_head(
+def test_a_randomly_initialised_pooler_is_trained_and_saved_with_the_head(
     poolerless_bert: Path, tmp_path: Path, variant: str, train: TrainingSet, validation: ValidationSet
 ) -> None:
     base = resolve_base(str(poolerless_bert))
@@ -102,7 +126,7 @@ def test_a_pooler_that_was_drawn_learns_and_is_saved_with_the_head(
     fit(model, "lora", HARD, train, validation, chosen, Accelerator(cpu=True, mixed_precision="no"), seed=0)
     ids = torch.arange(5, 25).reshape(2, 10)
     adapters.save_adapter(model, VARIANTS[variant], tmp_path / "adapter", tmp_path)
-    # Who loads it draws another pooler at first.
+    # The base is loaded with another random pooler.
     loaded = adapters.load_adapter(fresh(base), tmp_path / "adapter")
     with torch.no_grad():
         expected = model(input_ids=ids).logits

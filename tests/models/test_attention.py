@@ -1,4 +1,4 @@
-"""Attention written out for training says what torch's fused attention says, masks and dropout included."""
+"""Eager attention for training computes what torch's fused attention computes, with masks and dropout."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ def model(tiny_bert: Path) -> BertForSequenceClassification:
     return made
 
 
-def test_padding_is_not_looked_at(model: BertForSequenceClassification) -> None:
+def test_padding_is_ignored(model: BertForSequenceClassification) -> None:
     ids = torch.arange(5, 25).reshape(2, 10)
     mask = torch.ones_like(ids)
     mask[1, 4:] = 0
@@ -37,13 +37,13 @@ def test_its_dropout_is_the_models(model: BertForSequenceClassification) -> None
     for layer in model.bert.encoder.layer:
         layer.attention.self.dropout.p = 0.5
     with attention_for_training(model, CPU), torch.no_grad():
-        says = [model.train()(input_ids=ids).logits for _ in range(2)]
-        quiet = [model.eval()(input_ids=ids).logits for _ in range(2)]
-    assert not torch.equal(*says)
-    assert torch.equal(*quiet)
+        training = [model.train()(input_ids=ids).logits for _ in range(2)]
+        evaluation = [model.eval()(input_ids=ids).logits for _ in range(2)]
+    assert not torch.equal(*training)
+    assert torch.equal(*evaluation)
 
 
-def test_elsewhere_the_models_own_stays(model: BertForSequenceClassification) -> None:
+def test_on_other_devices_the_model_keeps_its_own(model: BertForSequenceClassification) -> None:
     with attention_for_training(model, torch.device("meta")):
         assert model.config._attn_implementation == "sdpa"
     with attention_for_training(model, CPU):

@@ -1,4 +1,4 @@
-"""The two arms to beat: what they say, and that they keep saying it after a reload."""
+"""The two baselines: their predictions, also after a reload."""
 
 from pathlib import Path
 
@@ -18,15 +18,15 @@ def fitted() -> TfidfClassifier:
     return TfidfClassifier.fitted(TEXTS[:80], LABELS[:80], TEXTS[80:100], LABELS[80:100])
 
 
-def test_majority_says_the_share_of_the_rated_training_rows() -> None:
+def test_majority_predicts_the_share_of_the_rated_training_rows() -> None:
     labels = np.array([[1, np.nan], [0, 1], [0, np.nan], [0, 0]], np.float32)
     np.testing.assert_array_equal(majority_probabilities(labels, 3), [[0.25, 0.5]] * 3)
 
 
-def test_tfidf_tells_the_tiny_comments_apart(fitted: TfidfClassifier) -> None:
-    said = fitted.logits(TEXTS[100:])
-    assert said.shape == (20, 2)
-    assert ((said[:, 0] > 0) == LABELS[100:, 0]).mean() > 0.9
+def test_tfidf_separates_the_tiny_comments(fitted: TfidfClassifier) -> None:
+    logits = fitted.logits(TEXTS[100:])
+    assert logits.shape == (20, 2)
+    assert ((logits[:, 0] > 0) == LABELS[100:, 0]).mean() > 0.9
 
 
 def test_tfidf_saved_then_loaded_is_unchanged(fitted: TfidfClassifier, tmp_path: Path) -> None:
@@ -47,7 +47,7 @@ def test_tfidf_learns_from_the_training_rows_alone_and_chooses_its_strength_on_v
     assert one == two
 
 
-def test_rows_that_nobody_rated_teach_nothing() -> None:
+def test_unrated_rows_have_no_effect() -> None:
     labels = LABELS[:80].copy()
     labels[::4, 1] = np.nan
     rated = np.flatnonzero(~np.isnan(labels[:, 1]))

@@ -23,6 +23,7 @@ from retort.models.classifier import (
     require_usable,
     save_classifier,
     set_dropout,
+    set_label_order,
 )
 from retort.models.forward import logits
 from retort.models.probability import sigmoid
@@ -52,7 +53,7 @@ def test_drawing_a_head_leaves_the_global_random_state_alone(tiny_bert: Path) ->
     assert torch.equal(torch.random.get_rng_state(), before)
 
 
-def test_the_head_begins_by_saying_each_attributes_share(tiny_bert: Path) -> None:
+def test_the_untrained_head_predicts_each_attributes_share(tiny_bert: Path) -> None:
     model = classifier_from_base(resolve_base(str(tiny_bert)), ATTRIBUTES, 0, shares=(0.08, 0.002))
     assert torch.sigmoid(model.classifier.bias).tolist() == pytest.approx([0.08, 0.002], abs=1e-6)
     never = classifier_from_base(resolve_base(str(tiny_bert)), ATTRIBUTES, 0, shares=(0.0, 1.0))
@@ -79,6 +80,18 @@ def test_saved_then_loaded_is_unchanged(model: BertForSequenceClassification, ti
     np.testing.assert_array_equal(logits(model, mine), logits(loaded, theirs))
 
 
+def test_the_head_is_put_into_another_order_of_labels(model: BertForSequenceClassification) -> None:
+    ids = torch.arange(5, 25).reshape(2, 10)
+    with torch.no_grad():
+        before = model(input_ids=ids).logits
+        set_label_order(model, ("insult", "toxicity"), "here")
+        after = model(input_ids=ids).logits
+    torch.testing.assert_close(after, before[:, [1, 0]])
+    assert attributes_of(model) == ("insult", "toxicity")
+    with pytest.raises(ModelError, match=r"here: retort\.json names threat, config\.json insult, toxicity"):
+        set_label_order(model, ("threat",), "here")
+
+
 @pytest.mark.parametrize(
     "lost", ["classifier.weight", "bert.pooler.dense.bias", "bert.encoder.layer.3.output.dense.bias"]
 )
@@ -101,7 +114,7 @@ def test_a_base_without_a_pooler_gets_one_from_the_seed(poolerless_bert: Path) -
 
 
 @pytest.mark.parametrize("form", ["model.safetensors", "pytorch_model.bin"])
-def test_whether_a_base_brings_a_pooler_is_told_from_its_weights(
+def test_whether_a_base_brings_a_pooler_is_read_from_its_weights(
     tiny_bert: Path, poolerless_bert: Path, tmp_path: Path, form: str
 ) -> None:
     for folder, brings in ((tiny_bert, True), (poolerless_bert, False)):
@@ -119,6 +132,14 @@ def test_a_usable_base_is_accepted_and_one_that_reads_too_little_is_not(tiny_ber
         require_usable(base, 129)
 
 
+@pytest.mark.parametrize("labels", [1, 2])
+def test_a_base_that_is_a_classifier_already_is_refused(tiny_bert: Path, tmp_path: Path, labels: int) -> None:
+    names = [f"label {index}" for index in range(labels)]
+    save_classifier(classifier_from_base(resolve_base(str(tiny_bert)), names, 0), tiny_bert, 64, tmp_path)
+    with pytest.raises(ModelError, match="is a classifier already"):
+        require_usable(resolve_base(str(tmp_path)), 64)
+
+
 def test_setting_dropout_reaches_every_layer_and_the_config(model: BertForSequenceClassification) -> None:
     set_dropout(model, 0.25)
     found = {m.p for m in model.modules() if isinstance(m, torch.nn.Dropout)}
@@ -127,7 +148,7 @@ def test_setting_dropout_reaches_every_layer_and_the_config(model: BertForSequen
     assert model.config.classifier_dropout == 0.25
 
 
-def test_without_dropout_training_mode_says_what_evaluation_says(model: BertForSequenceClassification) -> None:
+def test_without_dropout_training_mode_gives_the_logits_of_evaluation(model: BertForSequenceClassification) -> None:
     """No dropout is left over anywhere, in attention written out or fused."""
     set_dropout(model, 0.0)
     ids = torch.arange(5, 25).reshape(2, 10)
@@ -160,12 +181,10 @@ def test_a_tokenizers_own_padding_and_truncation_are_not_kept(tiny_bert: Path, t
 
 
 def test_a_sigmoid_neither_overflows_nor_leaves_its_range() -> None:
-    said = sigmoid(np.array([-1e30, -800, -1, 0, 1, 800, 1e30], np.float32))
-    assert np.isfinite(said).all()
-    assert said[3] == 0.5
-    assert said[0] == 0
-    assert said[-1] == 1
-    np.testing.assert_allclose(said + said[::-1], 1)
+    found = sigmoid(np.array([-1e30, -800, -1, 0, 1, 800, 1e30], np.float32))
+    assert np.isfinite(found).all()
+    assert (found[0], found[3], found[-1]) == (0, 0.5, 1)
+    np.testing.assert_allclose(found + found[::-1], 1)
 
 
 def test_the_forward_pass_leaves_the_models_mode_as_it_was(

@@ -9,7 +9,7 @@ from retort.models.dropout import QuickDropout, dropout, quicken_dropout
 
 
 @pytest.mark.parametrize("probability", [0.05, 0.1, 0.5, 0.9])
-def test_the_asked_share_is_zero_and_the_mean_stays(probability: float) -> None:
+def test_the_given_share_is_zero_and_the_mean_stays(probability: float) -> None:
     torch.manual_seed(0)
     ones = torch.ones(400, 1001)
     found = dropout(ones, probability, training=True)

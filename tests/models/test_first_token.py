@@ -1,4 +1,4 @@
-"""A last layer computed for the first token alone says and learns the same as one computed for all."""
+"""A last layer computed for the first token only has the logits and gradients of one computed for all tokens."""
 
 from pathlib import Path
 
@@ -49,7 +49,7 @@ def test_the_logits_are_those_of_the_whole_layer(
 
 
 @pytest.mark.parametrize("attention", ATTENTION)
-def test_so_are_the_gradients(
+def test_the_gradients_are_those_of_the_whole_layer(
     attention: str, model: BertForSequenceClassification, inputs: dict[str, torch.Tensor]
 ) -> None:
     model.set_attn_implementation(attention)
@@ -84,7 +84,9 @@ def test_nothing_else_of_the_model_changes(model: BertForSequenceClassification)
     assert type(model.bert.encoder.layer[-1]) is kind
 
 
-def test_once_used_for_good_it_stays(model: BertForSequenceClassification, inputs: dict[str, torch.Tensor]) -> None:
+def test_a_permanent_restriction_outlives_a_temporary_one(
+    model: BertForSequenceClassification, inputs: dict[str, torch.Tensor]
+) -> None:
     use_first_token(model)
     with first_token_only(model):
         pass

@@ -32,7 +32,7 @@ from tests.recipes.tiny_runs import (
 
 def test_odd_keeps_layers_0_2_and_even_1_3_of_four(tiny_run: Path) -> None:
     arms = comparison_of(tiny_run)["arms"]
-    expected = {arm: [0, 2] for arm in ("odd", "odd-alone", "odd-random", "lora-odd")} | {"even": [1, 3]}
+    expected = {arm: [0, 2] for arm in ("odd", "odd-labels", "odd-base", "odd-random", "lora-odd")} | {"even": [1, 3]}
     expected |= {arm: [0, 1, 2, 3] for arm in ("teacher", "lora")} | {"majority": None, "tfidf": None}
     assert {name: arm["layer_indices"] for name, arm in arms.items()} == expected
     assert {name: about(tiny_run, name)["layer_indices"] for name in ARMS} == expected
@@ -40,7 +40,7 @@ def test_odd_keeps_layers_0_2_and_even_1_3_of_four(tiny_run: Path) -> None:
 
 
 @pytest.mark.parametrize("arm", PLAIN)
-def test_the_config_of_a_saved_model_says_as_many_layers_as_its_weights_hold(tiny_run: Path, arm: str) -> None:
+def test_the_config_of_a_saved_model_has_as_many_layers_as_its_weights(tiny_run: Path, arm: str) -> None:
     from safetensors import safe_open
 
     layers = 4 if arm == "teacher" else 2
@@ -55,7 +55,7 @@ def test_the_config_of_a_saved_model_says_as_many_layers_as_its_weights_hold(tin
 
 
 @pytest.mark.parametrize("arm", PLAIN)
-def test_transformers_loads_a_saved_arm_whole_and_it_says_what_was_predicted(tiny_run: Path, arm: str) -> None:
+def test_transformers_loads_a_saved_arm_whole_with_the_same_probabilities(tiny_run: Path, arm: str) -> None:
     """Nothing is drawn anew on the way through the folder: neither layers nor head."""
     model, found = AutoModelForSequenceClassification.from_pretrained(tiny_run / arm, output_loading_info=True)
     assert not found["missing_keys"]
@@ -65,17 +65,17 @@ def test_transformers_loads_a_saved_arm_whole_and_it_says_what_was_predicted(tin
     assert tokenizer.model_max_length == 128
     test = texts_of(tiny_run, "test")
     with torch.no_grad():
-        said = model.eval()(**tokenizer(test["text"].tolist(), padding=True, return_tensors="pt")).logits.sigmoid()
+        logits = model.eval()(**tokenizer(test["text"].tolist(), padding=True, return_tensors="pt")).logits
     kept = predictions_of(tiny_run, arm).set_index("id").loc[test["id"], ATTRIBUTES].to_numpy()
-    np.testing.assert_allclose(said.numpy(), kept, atol=1e-5)
+    np.testing.assert_allclose(logits.sigmoid().numpy(), kept, atol=1e-5)
 
 
 @pytest.mark.parametrize("arm", ["tfidf", *LEARNING])
-def test_a_loaded_arm_says_exactly_what_was_judged(tiny_run: Path, arm: str) -> None:
+def test_a_loaded_arm_gives_exactly_the_judged_probabilities(tiny_run: Path, arm: str) -> None:
     test = texts_of(tiny_run, "test")
-    said = Classifier.load(tiny_run / arm).probabilities(test["text"].tolist())
+    probabilities = Classifier.load(tiny_run / arm).probabilities(test["text"].tolist())
     kept = predictions_of(tiny_run, arm).set_index("id").loc[test["id"], ATTRIBUTES].to_numpy()
-    np.testing.assert_allclose(said, kept, atol=1e-6)
+    np.testing.assert_allclose(probabilities, kept, atol=1e-6)
 
 
 @pytest.mark.parametrize("arm", ["teacher", "odd", "lora/merged"])
@@ -95,8 +95,8 @@ def test_the_golden_texts_get_their_golden_scores(tiny_run: Path, arm: str) -> N
     assert [row["text"] for row in golden["texts"]] == list(TEXTS)
     assert len(golden["texts"]) == 12
     assert golden["attributes"] == ATTRIBUTES
-    said = Classifier.load(tiny_run / arm).probabilities(TEXTS)
-    np.testing.assert_allclose(said, [r["probabilities"] for r in golden["texts"]], atol=golden["tolerance"])
+    probabilities = Classifier.load(tiny_run / arm).probabilities(TEXTS)
+    np.testing.assert_allclose(probabilities, [r["probabilities"] for r in golden["texts"]], atol=golden["tolerance"])
 
 
 def test_every_distilled_student_learnt_something_of_its_own(tiny_run: Path) -> None:
@@ -129,18 +129,18 @@ def test_the_students_first_epoch_begins_where_the_teacher_ended_and_not_at_rand
 
 def test_the_majority_arm_gives_every_comment_the_training_share(tiny_run: Path) -> None:
     train = labels(texts_of(tiny_run, "train"), ATTRIBUTES, 0.6)
-    said = predictions_of(tiny_run, "majority")
+    probabilities = predictions_of(tiny_run, "majority")
     for column, attribute in enumerate(ATTRIBUTES):
-        assert said[attribute].unique() == pytest.approx([train[:, column].mean()])
-    told = comparison_of(tiny_run)["arms"]["majority"]
-    assert told["test"]["toxicity"]["roc_auc"]["value"] == 0.5
-    assert told["test"]["toxicity"]["average_precision"]["value"] == 0.5
+        assert probabilities[attribute].unique() == pytest.approx([train[:, column].mean()])
+    recorded = comparison_of(tiny_run)["arms"]["majority"]
+    assert recorded["test"]["toxicity"]["roc_auc"]["value"] == 0.5
+    assert recorded["test"]["toxicity"]["average_precision"]["value"] == 0.5
     # A third of the comments is insulting: "never" is right in the others.
     never = 1 - labels(texts_of(tiny_run, "test"), ["insult"], 0.6).mean()
-    assert told["test"]["insult"]["accuracy"]["value"] == pytest.approx(never)
-    assert told["test"]["insult"]["precision"]["value"] is None
-    assert told["cost"]["size_bytes"] is None
-    assert told["cost"]["why"]
+    assert recorded["test"]["insult"]["accuracy"]["value"] == pytest.approx(never)
+    assert recorded["test"]["insult"]["precision"]["value"] is None
+    assert recorded["cost"]["size_bytes"] is None
+    assert recorded["cost"]["why"]
     assert history_of(tiny_run, "majority") == []
 
 

@@ -1,10 +1,9 @@
-"""One whole comparison of tiny models: what may depend on what, what is the same again, and what is said."""
+"""One whole comparison of tiny models: what may depend on what, what is repeatable, and what is printed and kept."""
 
 import hashlib
 import html
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,7 +11,10 @@ import pytest
 
 from retort import runs
 from retort.data.splits import labels
-from retort.recipes.arms import Workbench
+from retort.errors import RunError
+from retort.recipes import fitting
+from retort.recipes.arms import kind_named
+from retort.recipes.context import Arm, Context
 from retort.text import fold
 from tests.command import without_report
 from tests.conftest import ARMS, tiny_rows
@@ -41,11 +43,12 @@ def test_the_epoch_kept_is_the_best_on_validation(tiny_run: Path) -> None:
         assert set(kept["split"]) == {"validation", "test"}
         # The saved model is the one of that epoch: on the validation comments it has that row's loss.
         truth = texts_of(tiny_run, "validation").set_index("id")
-        said = kept.loc[truth.index, ATTRIBUTES].to_numpy(np.float64)
-        right = np.where(labels(truth, ATTRIBUTES, 0.6) == 1, said, 1 - said)
+        given = kept.loc[truth.index, ATTRIBUTES].to_numpy(np.float64)
+        right = np.where(labels(truth, ATTRIBUTES, 0.6) == 1, given, 1 - given)
         assert -np.log(right).mean() == pytest.approx(best["validation_loss"], abs=1e-5), arm
 
 
+@pytest.mark.slow
 def test_no_test_label_is_used_before_the_judgement(compare: Compare, tmp_path: Path) -> None:
     """With every test label turned over, every weight, prediction, history and kept epoch is what it was."""
     rows = tiny_rows()
@@ -66,6 +69,7 @@ def test_no_test_label_is_used_before_the_judgement(compare: Compare, tmp_path: 
     assert judged[0] > 0.9
 
 
+@pytest.mark.slow
 def test_validation_labels_choose_the_epoch_but_teach_nothing(compare: Compare, tmp_path: Path) -> None:
     rows = tiny_rows()
     data = write_comments(tmp_path / "train.csv", rows[:96])
@@ -79,7 +83,7 @@ def test_validation_labels_choose_the_epoch_but_teach_nothing(compare: Compare, 
     assert history_of(true, "teacher")[-1]["validation_loss"] < history_of(false, "teacher")[-1]["validation_loss"]
 
 
-def test_no_text_stands_in_two_splits_however_it_is_written(compare: Compare, tmp_path: Path) -> None:
+def test_no_text_is_in_two_splits_however_it_is_written(compare: Compare, tmp_path: Path) -> None:
     rows = tiny_rows()
     disguises = (str.upper, lambda t: "  " + t.replace(" ", "  "), lambda t: t.replace("the", "\uff54he"))
     again = [(f"again-{n}", disguise(rows[n][1]), *rows[n][2:]) for n, disguise in enumerate(disguises * 10)]
@@ -103,20 +107,22 @@ def test_a_comment_of_the_test_file_is_taken_out_of_training(compare: Compare, t
     assert sum(comparison_of(run)["data"]["rows"].values()) == 120
 
 
+@pytest.mark.slow
 def test_the_teacher_stays_frozen_while_students_learn(compare: Compare, monkeypatch: pytest.MonkeyPatch) -> None:
     digests: list[str] = []
-    fitted = Workbench.fit_arm
+    fitted = fitting._fitted
 
-    def watched(self: Workbench, name: str) -> Any:
-        arm = fitted(self, name)
-        if self.teacher is not None:
-            assert not self.teacher.training
-            assert not any(p.requires_grad for p in self.teacher.parameters())
-            state = self.teacher.state_dict()
-            digests.append(hashlib.sha256(b"".join(t.numpy().tobytes() for t in state.values())).hexdigest())
+    def watched(context: Context, name: str) -> Arm:
+        arm = fitted(context, name)
+        teacher = context.teacher or arm.teacher
+        assert teacher is not None
+        assert not teacher.model.training
+        assert not any(p.requires_grad for p in teacher.model.parameters())
+        state = teacher.model.state_dict()
+        digests.append(hashlib.sha256(b"".join(t.numpy().tobytes() for t in state.values())).hexdigest())
         return arm
 
-    monkeypatch.setattr(Workbench, "fit_arm", watched)
+    monkeypatch.setattr(fitting, "_fitted", watched)
     compare("teacher,odd,even,lora-odd")
     assert len(digests) == 4
     assert len(set(digests)) == 1
@@ -125,11 +131,13 @@ def test_the_teacher_stays_frozen_while_students_learn(compare: Compare, monkeyp
 # --- the same again ---
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_predictions_to_the_byte_and_another_seed_does_not(
     compare: Compare, tiny_run: Path
 ) -> None:
-    again = compare(",".join(ARMS), out="again")
-    for arm in ARMS:
+    arms = ("majority", "tfidf", "teacher", "odd", "lora", "lora-odd")
+    again = compare(",".join(arms), out="again")
+    for arm in arms:
         assert (again / arm / "predictions.parquet").read_bytes() == (
             tiny_run / arm / "predictions.parquet"
         ).read_bytes(), arm
@@ -140,7 +148,7 @@ def test_the_same_seed_gives_the_same_predictions_to_the_byte_and_another_seed_d
     assert set(texts_of(other, "test")["id"]) != set(texts_of(tiny_run, "test")["id"])
 
 
-def test_an_arm_does_not_depend_on_which_others_run_beside_it(compare: Compare, tiny_run: Path) -> None:
+def test_an_arm_does_not_depend_on_which_others_are_compared(compare: Compare, tiny_run: Path) -> None:
     few = compare("even,teacher")
     for arm in ("even", "teacher"):
         assert weights_of(few, arm) == weights_of(tiny_run, arm)
@@ -148,25 +156,27 @@ def test_an_arm_does_not_depend_on_which_others_run_beside_it(compare: Compare, 
 
 def test_a_teacher_given_ready_made_is_not_trained_and_teaches_the_same(compare: Compare, tiny_run: Path) -> None:
     run = compare("teacher,odd", "--teacher", tiny_run / "teacher")
-    told = comparison_of(run)["arms"]["teacher"]
-    assert told["history"] == []
-    assert told["cost"]["train_seconds"] is None
-    assert "--teacher" in told["cost"]["why"]
+    teacher = comparison_of(run)["arms"]["teacher"]
+    assert teacher["history"] == []
+    assert teacher["cost"]["train_seconds"] is None
+    assert "--teacher" in teacher["cost"]["why"]
     assert weights_of(run, "teacher") == weights_of(tiny_run, "teacher")
     assert weights_of(run, "odd") == weights_of(tiny_run, "odd")
 
 
+@pytest.mark.slow
 def test_unlabelled_comments_change_what_distils_and_nothing_else(
     compare: Compare, tiny_run: Path, tmp_path: Path
 ) -> None:
     more = tmp_path / "more.csv"
     more.write_text("text\n" + "\n".join(f"the {w} club sold the road again." for w in ("good", "rotten", "lovely")))
-    run = compare("teacher,odd,odd-alone", "--unlabelled", more)
+    run = compare("teacher,odd,odd-labels", "--unlabelled", more)
     assert weights_of(run, "teacher") == weights_of(tiny_run, "teacher")
-    assert weights_of(run, "odd-alone") == weights_of(tiny_run, "odd-alone")
+    assert weights_of(run, "odd-labels") == weights_of(tiny_run, "odd-labels")
     assert weights_of(run, "odd") != weights_of(tiny_run, "odd")
 
 
+@pytest.mark.slow
 def test_unlabelled_comments_add_nothing_to_the_hard_term(compare: Compare, tmp_path: Path) -> None:
     """A student that learns nothing has one hard loss, with unlabelled comments and without; the others move."""
     more = tmp_path / "more.csv"
@@ -193,10 +203,40 @@ def test_given_validation_and_test_files_are_used_whole_and_nothing_else_is(comp
     assert record["data"]["test"]["sha256"] == runs.sha256(files[2])
 
 
+@pytest.mark.slow
+def test_the_teachers_outputs_are_a_cost_of_their_own(compare: Compare) -> None:
+    """They are computed once for all arms that learn from them, and charged to none."""
+    comparison = comparison_of(compare("teacher,odd,even"))
+    assert comparison["costs"]["teacher_outputs_seconds"] > 0
+    assert not [arm for arm, facts in comparison["arms"].items() if "teacher_outputs_seconds" in facts["cost"]]
+    assert comparison_of(compare("teacher,odd-labels", out="labels"))["costs"] == {}
+
+
+# --- what is kept of a run that fails ---
+
+
+def test_an_arm_that_fails_leaves_the_finished_ones(
+    tiny_bert: Path, tiny_comments: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_context: Context, _arm: Arm) -> None:
+        raise RunError("arm odd: broken")
+
+    monkeypatch.setattr(kind_named("student"), "check", fail)
+    ended = started(tiny_bert, tiny_comments, tmp_path / "run", "tfidf,teacher,odd")
+    kept = tmp_path / "run.partial"
+    assert ended.code == 6
+    assert ended.error == f"error: arm odd: broken; finished and kept in {kept}: tfidf, teacher"
+    assert {path.name for path in kept.iterdir() if path.is_dir()} == {"tfidf", "teacher"}
+    for arm in ("tfidf", "teacher"):
+        runs.check_manifest(kept / arm)
+        assert len(predictions_of(kept, arm)) == 36
+    assert not (tmp_path / "run").exists()
+
+
 # --- what is printed, kept and tracked ---
 
 
-def test_people_read_tables_a_verdict_and_where_the_report_lies(tiny_run: Path) -> None:
+def test_people_read_tables_a_verdict_and_where_the_report_is(tiny_run: Path) -> None:
     printed = (tiny_run.parent / "printed.txt").read_text()
     for heading in ("After the last epoch", "Judged on the test split", "Differences in average precision"):
         assert heading in printed

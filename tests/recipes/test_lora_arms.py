@@ -18,7 +18,7 @@ from tests.recipes.tiny_runs import ATTRIBUTES, about, comparison_of, started, t
 
 
 @pytest.mark.parametrize("arm", ["lora", "lora-odd"])
-def test_the_adapter_and_the_merged_model_say_the_same(tiny_run: Path, arm: str) -> None:
+def test_the_adapter_and_the_merged_model_give_the_same_probabilities(tiny_run: Path, arm: str) -> None:
     texts = texts_of(tiny_run, "test")["text"].tolist()
     apart = Classifier.load(tiny_run / arm).probabilities(texts)
     merged = Classifier.load(tiny_run / arm / "merged").probabilities(texts)
@@ -45,8 +45,8 @@ def test_the_lora_folder_is_a_peft_adapter_whose_base_is_named_by_id_and_content
     tokenizer = AutoTokenizer.from_pretrained(tiny_run / "lora")
     texts = texts_of(tiny_run, "test")["text"].tolist()
     with torch.no_grad():
-        said = theirs(**tokenizer(texts, padding=True, return_tensors="pt")).logits.sigmoid().numpy()
-    np.testing.assert_allclose(said, Classifier.load(tiny_run / "lora").probabilities(texts), atol=1e-5)
+        probabilities = theirs(**tokenizer(texts, padding=True, return_tensors="pt")).logits.sigmoid().numpy()
+    np.testing.assert_allclose(probabilities, Classifier.load(tiny_run / "lora").probabilities(texts), atol=1e-5)
 
 
 def test_the_adapter_on_the_students_layers_names_the_teacher_in_its_run(tiny_run: Path) -> None:
@@ -79,7 +79,7 @@ def test_an_adapter_that_merges_into_another_model_ends_the_run(
 def test_lora_on_a_base_without_a_pooler_is_the_same_when_loaded(
     poolerless_bert: Path, tiny_comments: Path, tmp_path: Path
 ) -> None:
-    # With seed 1 the pooler is drawn otherwise than by whoever loads the adapter.
+    # With seed 1 the pooler differs from the one that a loader of the adapter draws.
     run = tmp_path / "run"
     ended = started(poolerless_bert, tiny_comments, run, "majority,lora", "--seed", "1")
     assert ended.code == 0, ended.err
@@ -93,9 +93,9 @@ def test_an_adapter_whose_base_has_changed_is_refused(tiny_run: Path, tiny_bert:
     shutil.copytree(tiny_run / "lora", arm)
     shutil.copytree(tiny_run / "teacher", base)
     (base / "model.safetensors").write_bytes((tiny_run / "teacher" / "model.safetensors").read_bytes())
-    told = about(tmp_path, "lora")
-    told["base"]["id"] = str(base)
-    (arm / "retort.json").write_text(json.dumps(told))
+    recorded = about(tmp_path, "lora")
+    recorded["base"]["id"] = str(base)
+    (arm / "retort.json").write_text(json.dumps(recorded))
     (arm / "manifest.json").unlink()
     ended = retort("predict", "--model", arm, "a good bus")
     assert ended.code == 4

@@ -1,4 +1,4 @@
-"""What lies in the folder of a comparison, and what other programs may rely on there."""
+"""The files of a comparison's folder, and what other programs may rely on there."""
 
 import hashlib
 import json
@@ -11,9 +11,10 @@ import pandas as pd
 import pytest
 
 from retort import runs
-from retort.config import resolve
 from retort.data.splits import labels
 from retort.evaluation.metrics import METRICS
+from retort.recipes.experiment import resolve
+from retort.tasks import default_task
 from tests.conftest import ARMS
 from tests.recipes.tiny_runs import (
     ATTRIBUTES,
@@ -70,18 +71,19 @@ def test_nothing_in_a_run_can_run_code_when_it_is_loaded(tiny_run: Path) -> None
     assert not [p for p in tiny_run.rglob("*") if p.suffix in {".pkl", ".pickle", ".bin", ".pt", ".joblib", ".py"}]
 
 
-def test_retort_json_says_what_is_needed_to_use_an_arm(tiny_run: Path, tiny_bert: Path) -> None:
-    told = about(tiny_run, "odd")
-    assert told["arm"] == "odd"
-    assert told["kind"] == "student"
-    assert told["attributes"] == ATTRIBUTES
-    assert told["label_threshold"] == 0.6
-    assert told["thresholds"] == {"toxicity": 0.5, "insult": 0.5}
-    assert told["layer_indices"] == [0, 2]
-    assert told["max_length"] == 128
-    assert told["normaliser_version"] == 1
-    assert told["parent_run"] == "run"
-    assert told["base"]["sha256"] == runs.sha256(tiny_bert / "model.safetensors")
+def test_retort_json_records_what_is_needed_to_use_an_arm(tiny_run: Path, tiny_bert: Path) -> None:
+    facts = about(tiny_run, "odd")
+    assert facts["arm"] == "odd"
+    assert (facts["schema"], facts["kind"], facts["role"], facts["loader"]) == (2, "student", "student", "transformers")
+    assert facts["task"] == default_task().as_dict()
+    assert facts["attributes"] == ATTRIBUTES
+    assert facts["label_threshold"] == 0.6
+    assert facts["thresholds"] == {"toxicity": 0.5, "insult": 0.5}
+    assert facts["layer_indices"] == [0, 2]
+    assert facts["max_length"] == 128
+    assert facts["normaliser_version"] == 1
+    assert facts["parent_run"] == "run"
+    assert facts["base"]["sha256"] == runs.sha256(tiny_bert / "model.safetensors")
 
 
 def test_run_json_is_a_birth_certificate(tiny_run: Path, tiny_comments: Path) -> None:
@@ -121,13 +123,13 @@ def test_the_splits_hold_each_comment_once_with_the_digest_of_its_text(tiny_run:
 
 def test_comparison_json_has_the_shape_that_other_programs_rely_on(tiny_run: Path) -> None:
     found = comparison_of(tiny_run)
-    assert found["schema"] == 1
+    assert found["schema"] == 2
     assert found["attributes"] == ATTRIBUTES
     assert found["primary"] == "toxicity"
     assert tuple(found["arms"]) == ARMS
     assert found.keys() == {
-        "schema", "preset", "seed", "base", "attributes", "primary", "label_threshold", "decision_threshold", "data",
-        "notes", "arms", "pairs", "verdict",
+        "schema", "preset", "seed", "base", "task", "attributes", "primary", "label_threshold", "decision_threshold",
+        "terms", "data", "notes", "costs", "arms", "pairs", "verdict",
     }  # fmt: skip
     assert found["data"].keys() == {"rows", "shares", "source", "duplicates", "dropped"}
     assert found["data"]["rows"] == {"train": 84, "validation": 18, "test": 18}
@@ -137,14 +139,15 @@ def test_comparison_json_has_the_shape_that_other_programs_rely_on(tiny_run: Pat
 
 
 @pytest.mark.parametrize("arm", ARMS)
-def test_every_arm_tells_the_same_facts_in_the_same_shape(tiny_run: Path, arm: str) -> None:
-    told = comparison_of(tiny_run)["arms"][arm]
-    assert told.keys() == {
-        "kind", "layer_indices", "teacher_layers", "parameters", "history", "best_epoch", "test", "cost",
+def test_every_arm_has_the_same_facts_in_the_same_shape(tiny_run: Path, arm: str) -> None:
+    facts = comparison_of(tiny_run)["arms"][arm]
+    assert facts.keys() == {
+        "kind", "role", "loader", "title", "description", "start", "distilled", "layer_indices", "teacher_layers",
+        "parameters", "history", "best_epoch", "test", "cost",
     }  # fmt: skip
-    assert told["parameters"].keys() == {"total", "trainable"}
-    assert list(told["test"]) == ATTRIBUTES
-    for figures in told["test"].values():
+    assert facts["parameters"].keys() == {"total", "trainable"}
+    assert list(facts["test"]) == ATTRIBUTES
+    for figures in facts["test"].values():
         assert tuple(figures) == METRICS
         for figure in figures.values():
             assert {"value", "low", "high"} <= figure.keys()
@@ -152,14 +155,14 @@ def test_every_arm_tells_the_same_facts_in_the_same_shape(tiny_run: Path, arm: s
                 assert figure["low"] <= figure["value"] <= figure["high"]
     assert {
         "train_seconds", "peak_train_memory_bytes", "size_bytes", "latency_ms", "comments_per_second",
-    } <= told["cost"].keys()  # fmt: skip
-    assert told["cost"]["latency_ms"].keys() == {"p50", "p95"}
-    assert told["cost"]["peak_train_memory_bytes"] > 10_000_000
-    assert told["history"] == history_of(tiny_run, arm)
-    assert told["test"] == json.loads((tiny_run / arm / "metrics.json").read_text())
+    } <= facts["cost"].keys()  # fmt: skip
+    assert facts["cost"]["latency_ms"].keys() == {"p50", "p95"}
+    assert facts["cost"]["peak_train_memory_bytes"] > 10_000_000
+    assert facts["history"] == history_of(tiny_run, arm)
+    assert facts["test"] == json.loads((tiny_run / arm / "metrics.json").read_text())
 
 
-def test_a_number_that_could_not_be_computed_is_null_and_says_why(tiny_run: Path) -> None:
+def test_a_number_that_could_not_be_computed_is_null_with_a_reason(tiny_run: Path) -> None:
     def check(node: Any, path: str) -> None:
         if isinstance(node, list):
             for index, item in enumerate(node):
@@ -193,8 +196,11 @@ def test_a_history_row_has_the_loss_by_term_and_the_epochs_validation(tiny_run: 
         assert [row["epoch"] for row in rows] == list(range(1, len(rows) + 1))
         distilled = arm in ("odd", "even", "odd-random", "lora-odd")
         for row in rows:
-            assert row.keys() == {"epoch", "train_loss", "validation_loss", "validation", "seconds"}
-            assert row["train_loss"].keys() == {"total", "hard", "soft", "hidden"}
+            assert row.keys() == {
+                "epoch", "label_loss", "train_loss", "validation_loss", "validation", "seconds",
+            }  # fmt: skip
+            assert row["train_loss"].keys() == {"total", "hard", "soft", "hidden", "attention"}
+            assert row["train_loss"]["attention"] is None
             assert row["validation"].keys() == {"accuracy", "f1", "average_precision", "roc_auc"}
             assert (row["train_loss"]["soft"] is not None) == distilled
             assert (row["train_loss"]["hidden"] is not None) == distilled
@@ -206,11 +212,18 @@ def test_the_figures_are_those_of_the_saved_predictions_and_labels(tiny_run: Pat
 
     truth = texts_of(tiny_run, "test").set_index("id")
     for arm in ARMS:
-        said = predictions_of(tiny_run, arm).set_index("id")
-        assert set(said[said["split"] == "test"].index) == set(truth.index)
+        kept = predictions_of(tiny_run, arm).set_index("id")
+        assert set(kept[kept["split"] == "test"].index) == set(truth.index)
         for column, attribute in enumerate(ATTRIBUTES):
             expected = labels(truth, ATTRIBUTES, 0.6)[:, column]
-            scores = said.loc[truth.index, attribute]
+            scores = kept.loc[truth.index, attribute]
             figures = comparison_of(tiny_run)["arms"][arm]["test"][attribute]
             assert figures["accuracy"]["value"] == pytest.approx(((scores >= 0.5) == expected).mean())
             assert figures["average_precision"]["value"] == pytest.approx(average_precision_score(expected, scores))
+
+
+def test_a_merged_adapter_records_that_it_is_one(tiny_run: Path) -> None:
+    adapter = json.loads((tiny_run / "lora" / "retort.json").read_text())
+    merged = json.loads((tiny_run / "lora" / "merged" / "retort.json").read_text())
+    assert (adapter["loader"], "merged" in adapter) == ("peft", False)
+    assert (merged["loader"], merged["merged"], merged["kind"]) == ("transformers", True, "lora")

@@ -11,8 +11,8 @@ from retort import runs
 from tests.command import QUICK, Finished, retort
 
 ATTRIBUTES = ["toxicity", "insult"]
-LEARNING = ("teacher", "odd", "even", "lora", "odd-alone", "odd-random", "lora-odd")
-STUDENTS = ("odd", "even", "odd-alone", "odd-random")
+LEARNING = ("teacher", "odd", "even", "lora", "odd-labels", "odd-base", "odd-random", "lora-odd")
+STUDENTS = ("odd", "even", "odd-labels", "odd-base", "odd-random")
 PLAIN = ("teacher", *STUDENTS)
 
 # Runs a comparison without its report: arms, further arguments -> its folder.

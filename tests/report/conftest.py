@@ -1,35 +1,55 @@
 """A finished run folder with made-up but plausible content, judged by the real evaluation."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from retort import runs
-from retort.attributes import ATTRIBUTES
 from retort.evaluation.metrics import Array
 from retort.evaluation.predictions import write_predictions
 from retort.evaluation.statistics import judge
 from retort.report.page import write_report
+from retort.tasks import Task, default_task
 
 NASTY_TEXT = "<script>alert('gotcha')</script><img src=x onerror=alert(1)> \u202egnihton\u202c & more"
 
-# (kind, layers as a function of the teacher's number, skill in standard deviations, trainable share)
-ARMS: dict[str, tuple[str, Any, float]] = {
-    "majority": ("majority", None, 0.0),
-    "tfidf": ("tfidf", None, 1.1),
-    "teacher": ("teacher", lambda n: list(range(n)), 2.3),
-    "odd": ("student", lambda n: list(range(0, n, 2)), 2.15),
-    "even": ("student", lambda n: list(range(1, n, 2)), 2.1),
-    "lora": ("lora", lambda n: list(range(n)), 2.2),
-    "odd-alone": ("student", lambda n: list(range(0, n, 2)), 1.9),
-    "odd-random": ("student", lambda n: list(range(0, n, 2)), 1.3),
-    "lora-odd": ("lora", lambda n: list(range(0, n, 2)), 2.0),
-    "spread": ("student", lambda n: [0, 2, 4, 7, 9, 11][: n // 2], 2.12),
-    "first": ("student", lambda n: list(range(n // 2)), 2.0),
-    "last": ("student", lambda n: list(range(n // 2, n)), 1.6),
+
+class Made(NamedTuple):
+    """A made-up arm: `layers` from the teacher's number of layers, `skill` in standard deviations."""
+
+    role: str
+    loader: str | None
+    layers: Callable[[int], list[int]] | None
+    skill: float
+    start: str | None = None
+    distilled: bool = False
+
+
+def _all(number: int) -> list[int]:
+    return list(range(number))
+
+
+def _odd(number: int) -> list[int]:
+    return list(range(0, number, 2))
+
+
+ARMS = {
+    "majority": Made("baseline", None, None, 0.0),
+    "tfidf": Made("baseline", "tfidf", None, 1.1),
+    "teacher": Made("teacher", "transformers", _all, 2.3, "base"),
+    "odd": Made("student", "transformers", _odd, 2.15, "teacher", distilled=True),
+    "even": Made("student", "transformers", lambda n: list(range(1, n, 2)), 2.1, "teacher", distilled=True),
+    "lora": Made("adapter", "peft", _all, 2.2, "base"),
+    "odd-alone": Made("student", "transformers", _odd, 1.9, "teacher"),
+    "odd-random": Made("student", "transformers", _odd, 1.3, "random", distilled=True),
+    "odd-base": Made("student", "transformers", _odd, 1.7, "base"),
+    "lora-odd": Made("adapter", "peft", _odd, 2.0, "teacher", distilled=True),
+    "first": Made("student", "transformers", lambda n: list(range(n // 2)), 2.0, "teacher", distilled=True),
+    "last": Made("student", "transformers", lambda n: list(range(n // 2, n)), 1.6, "teacher", distilled=True),
 }
 USUAL = ("majority", "tfidf", "teacher", "odd", "even", "lora")
 
@@ -43,9 +63,10 @@ def write_run(
     arms: tuple[str, ...] = USUAL,
     rows: tuple[int, int, int] = (458, 98, 98),
     share: float = 0.2,
-    attributes: tuple[str, ...] = ATTRIBUTES,
+    task: Task | None = None,
+    attributes: tuple[str, ...] | None = None,
     teacher_layers: int = 6,
-    epochs: int = 5,
+    epochs: int = 3,
     learns: bool = True,
     overfits: bool = False,
     texts: bool = True,
@@ -53,14 +74,16 @@ def write_run(
     test_positives: int | None = None,
     seed: int = 0,
 ) -> Path:
-    """Writes all files that the report reads; returns the folder. `learns=False`: no arm ever says "toxic"."""
+    """Writes all files that the report reads; returns the folder. `learns=False`: no arm flags anything."""
+    task = task or default_task()
+    attributes = attributes or task.names
     rng = np.random.default_rng(seed)
     split = np.repeat(runs.SPLIT_NAMES, rows)
     ids = [f"c{number:05d}" for number in range(sum(rows))]
     fractions = {name: _fractions(rng, split, share if i == 0 else share / 3) for i, name in enumerate(attributes)}
     if test_positives is not None:
-        fractions["toxicity"][split == "test"] = 0.1
-        fractions["toxicity"][np.flatnonzero(split == "test")[:test_positives]] = 0.8
+        fractions[task.primary][split == "test"] = 0.1
+        fractions[task.primary][np.flatnonzero(split == "test")[:test_positives]] = 0.8
     frame = pd.DataFrame({"id": ids, "text_sha256": "0" * 64, "split": split} | fractions)
     folder.mkdir(parents=True)
     frame.to_parquet(folder / runs.SPLITS, index=False)
@@ -88,11 +111,14 @@ def write_run(
     runs.write_json(
         folder / runs.COMPARISON,
         {
-            "schema": 1,
+            "schema": 2,
             "preset": preset,
             "seed": seed,
             "attributes": list(attributes),
-            "primary": "toxicity",
+            "primary": task.primary,
+            "task": task.as_dict(),
+            "terms": {"soft": {"title": "soft term (KL from the teacher)"}, "hidden": {}},
+            "costs": {"teacher_outputs_seconds": 12.3},
             "label_threshold": 0.6,
             "decision_threshold": 0.5,
             "data": {
@@ -104,8 +130,7 @@ def write_run(
             },
             "notes": [],
             "arms": {
-                arm: _facts(rng, arm, teacher_layers, epochs, learns, overfits, shares, labels, predictions[arm], split)
-                | {"test": tests[arm]}
+                arm: _facts(rng, arm, teacher_layers, epochs, learns, overfits, shares) | {"test": tests[arm]}
                 for arm in arms
             },
             "pairs": pairs,
@@ -127,64 +152,71 @@ def _text(rng: np.random.Generator, number: int) -> str:
 
 
 def _probabilities(rng, labels, hardness, arm, share, learns):
-    kind, _, skill = arm
-    if kind == "majority":
+    if arm.loader is None:
         return np.full(labels.shape, round(share, 3))
-    logits = skill * labels + 0.8 * hardness + 0.45 * rng.normal(0, 1, labels.shape)
+    logits = arm.skill * labels + 0.8 * hardness + 0.45 * rng.normal(0, 1, labels.shape)
     if not learns:
-        return 1 / (1 + np.exp(-(0.25 * (logits - 0.7 * skill * labels) - 3.0)))
+        return 1 / (1 + np.exp(-(0.25 * (logits - 0.7 * arm.skill * labels) - 3.0)))
     return 1 / (1 + np.exp(-(1.9 * logits - 2.6)))
 
 
-def _facts(rng, arm, teacher_layers, epochs, learns, overfits, shares, labels, probabilities, split):
-    kind, layers, skill = ARMS[arm]
-    kept = layers(teacher_layers) if layers else None
+def _facts(rng, arm, teacher_layers, epochs, learns, overfits, shares):
+    made = ARMS[arm]
+    kept = made.layers(teacher_layers) if made.layers else None
     per_layer, embeddings = (7_087_872, 23_837_186) if teacher_layers == 12 else (1_774_464, 12_012_551)
-    total = {"majority": 7, "tfidf": 31_402}.get(kind) or embeddings + per_layer * len(kept)
-    trainable = 24_576 * len(kept or []) + 1_538 if kind == "lora" else total
-    history = []
-    for epoch in range(1, epochs + 1) if kind not in ("majority", "tfidf") else ():
-        done = epoch / epochs
-        hard = (0.62 - 0.055 * skill * done - 0.08 * done if learns else 0.25 - 0.06 * done) + rng.normal(0, 0.008)
-        rise = 0.22 * max(0.0, done - 0.4) if overfits else 0.0
-        distilled = (kind == "student" and "alone" not in arm) or arm == "lora-odd"
-        soft, hidden = (0.55 * (1 - 0.6 * done), 0.42 * (1 - 0.7 * done)) if distilled else (None, None)
-        accuracy = max(shares["validation"]["toxicity"], 1 - shares["validation"]["toxicity"])
-        gain = 0.0 if not learns else 0.06 * skill / 2.3 * done + rng.normal(0, 0.006)
-        history.append(
-            {
-                "epoch": epoch,
-                "train_loss": {
-                    "total": hard if soft is None else 0.5 * hard + 0.5 * soft + hidden, "hard": hard,
-                    "soft": soft, "hidden": hidden,
-                },
-                "validation_loss": hard + 0.03 + rise + rng.normal(0, 0.006),
-                "validation": {
-                    "accuracy": min(1.0, accuracy + gain), "f1": 0.3 * skill * done / 2 if learns else 0.0,
-                    "average_precision": 0.3 + 0.2 * skill * done if learns else 0.1,
-                    "roc_auc": 0.6 + 0.14 * skill * done,
-                },
-                "seconds": 4.2,
-            }
-        )  # fmt: skip
+    total = {"majority": 7, "tfidf": 31_402}.get(arm) or embeddings + per_layer * len(kept)
+    trainable = 24_576 * len(kept or []) + 1_538 if made.role == "adapter" else total
+    # As in quickstart, the teacher trains longer.
+    last = epochs + 2 if arm == "teacher" else epochs
+    history = [_epoch(rng, made, epoch / last, epoch, learns, overfits, shares) for epoch in range(1, last + 1) if kept]
     depth = len(kept or []) or None
-    latency = {"majority": None, "tfidf": 0.21}.get(kind) or (1.9 * depth + 1.1 if depth else None)
+    latency = {"majority": None, "tfidf": 0.21}.get(arm) or (1.9 * depth + 1.1 if depth else None)
     cost: dict[str, Any] = {
-        "train_seconds": None if kind == "majority" else 0.4 if kind == "tfidf" else 4.4 * depth * epochs / 3,
+        "train_seconds": None if arm == "majority" else 0.4 if arm == "tfidf" else 4.4 * depth * epochs / 3,
         "peak_train_memory_bytes": None if not depth else int(6.1e8 + 8e7 * depth),
-        "size_bytes": None if kind == "majority" else int(total * 4.02),
+        "size_bytes": None if arm == "majority" else int(total * 4.02),
         "latency_ms": None if latency is None else {"p50": latency, "p95": latency * 1.35},
         "comments_per_second": None if latency is None else 1400 / latency,
     }
     return {
-        "kind": kind,
+        "role": made.role,
+        "loader": made.loader,
+        "title": "TF-IDF with logistic regression" if arm == "tfidf" else arm,
+        "description": f"This is {arm}.",
+        "start": made.start,
+        "distilled": made.distilled,
         "layer_indices": kept,
         "teacher_layers": teacher_layers if kept else None,
-        "best_epoch": epochs if history else None,
+        "best_epoch": last if history else None,
         "parameters": {"total": total, "trainable": trainable},
         "history": history,
         "cost": cost,
     }
+
+
+def _epoch(rng, made, done, epoch, learns, overfits, shares):
+    """A row of the history; `done` is the share of the training that is over."""
+    loss = (0.62 - 0.055 * made.skill * done - 0.08 * done if learns else 0.25 - 0.06 * done) + rng.normal(0, 0.008)
+    rise = 0.22 * max(0.0, done - 0.4) if overfits else 0.0
+    soft, hidden = (0.55 * (1 - 0.6 * done), 0.42 * (1 - 0.7 * done)) if made.distilled else (None, None)
+    positives = list(shares["validation"].values())[1]
+    gain = 0.0 if not learns else 0.06 * made.skill / 2.3 * done + rng.normal(0, 0.006)
+    return {
+        "epoch": epoch,
+        "label_loss": loss,
+        "train_loss": {
+            "total": loss if soft is None else 0.5 * loss + 0.5 * soft + hidden, "fractions": loss, "soft": soft,
+            "hidden": hidden,
+        },
+        "validation_loss": loss + 0.03 + rise + rng.normal(0, 0.006),
+        "validation": {
+            "accuracy": min(1.0, max(positives, 1 - positives) + gain),
+            "f1": 0.3 * made.skill * done / 2 if learns else 0.0,
+            "average_precision": 0.3 + 0.2 * made.skill * done if learns else 0.1,
+            "roc_auc": 0.6 + 0.14 * made.skill * done,
+        },
+        "seconds": 4.2,
+    }  # fmt: skip
 
 
 def seed_like(folder: Path) -> Path:
@@ -196,7 +228,7 @@ def seed_like(folder: Path) -> Path:
 
 
 def wide(folder: Path) -> Path:
-    """Ten arms of a 12-layer teacher on many comments."""
+    """Ten arms of a 12-layer teacher on many comments, among them all controls."""
     return write_run(
         folder, arms=tuple(ARMS)[:10], rows=(600, 200, 900), share=0.14, teacher_layers=12, epochs=4,
         attributes=("toxicity", "insult"), overfits=True, preset="civil-comments", seed=2,
@@ -227,5 +259,7 @@ def seed(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def ten_arms(tmp_path_factory) -> Path:
-    """Ten arms of a 12-layer teacher that overfit, without a report."""
-    return wide(tmp_path_factory.mktemp("runs") / "wide")
+    """Ten arms of a 12-layer teacher that overfit, with their report."""
+    folder = wide(tmp_path_factory.mktemp("runs") / "wide")
+    write_report(folder)
+    return folder

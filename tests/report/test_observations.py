@@ -1,72 +1,91 @@
 import copy
-import json
 
 import pytest
 
 from retort import runs
 from retort.report.choice import choose, verdict
+from retort.report.comparison import Comparison
 from retort.report.observations import observe
 
 
 def read(folder):
-    return json.loads((folder / runs.COMPARISON).read_text("utf-8"))
+    return runs.read_comparison(folder)
 
 
-def titled(comparison, title):
-    return next((o for o in observe(comparison) if o.title == title), None)
+def titled(content, title):
+    return next((o for o in observe(Comparison(content)) if o.title == title), None)
 
 
 def test_the_original_assignment_is_called_what_it_is(seed):
-    said = titled(read(seed), "Accuracy equals the majority share")
-    assert said.kind == "warning"
-    assert "Every model has a test accuracy of 0.960." in said.text
-    assert "3 of 75 test comments are toxic" in said.text
-    assert "right 72 times" in said.text
-    assert "Recall of each: 0.000." in said.text
+    found = titled(read(seed), "Accuracy equals the majority share")
+    assert found.category == "warning"
+    assert "Every model has a test accuracy of 0.960." in found.text
+    assert "3 of 75 test comments are toxic" in found.text
+    assert "right 72 times" in found.text
+    assert "Recall of each: 0.000." in found.text
 
 
-def test_three_toxic_comments_choose_no_model(seed):
-    choice = choose(read(seed))
-    assert choice.arm is None
-    assert "75 comments, 3 of them toxic: too few" in choice.reason
-    assert titled(read(seed), "Few toxic comments").kind == "limit"
-    assert titled(read(seed), "What the students keep of their teacher") is None
+def test_few_positives_are_a_limit_and_make_no_finding_about_students(seed):
+    assert titled(read(seed), "Few toxic comments").category == "limit"
+    assert titled(read(seed), "The students against the teacher") is None
 
 
 def test_models_that_flag_nothing_are_named(seed):
-    said = titled(read(seed), "Models that never say “toxic”")
-    assert said.text.startswith("teacher, odd, even and lora gave no test comment")
+    found = titled(read(seed), "Models that never answer “toxic”")
+    assert found.text.startswith("teacher, odd, even and lora gave no test comment")
 
 
-def test_odd_and_even_cannot_be_told_apart_and_it_says_what_it_would_take(seed):
-    said = titled(read(seed), "Odd or even layers: cannot tell")
-    assert "odd keeps teacher layers 0, 2, 4, 6, 8, 10, even keeps 1, 3, 5, 7, 9, 11" in said.text
-    assert "test comments" in said.text
+def test_odd_and_even_are_undecided_with_the_comments_needed(seed):
+    found = titled(read(seed), "Odd or even layers: cannot tell")
+    assert "odd keeps teacher layers 0, 2, 4, 6, 8, 10, even keeps 1, 3, 5, 7, 9, 11" in found.text
+    assert "test comments" in found.text
 
 
 def test_what_lora_trained_and_cost_is_counted(seed):
-    said = titled(read(seed), "What lora trained, and what it cost")
-    assert "296,450 of" in said.text
-    assert "LoRA makes training lighter, not the model" in said.text
+    found = titled(read(seed), "What lora trained, and what it cost")
+    assert "296,450 of" in found.text
+    assert "adapters make training lighter, not the model" in found.text
 
 
 def test_an_accuracy_above_the_majority_is_read_against_it(quick):
-    said = titled(read(quick), "What accuracy is worth here")
-    assert said.kind == "finding"
-    assert "Shown to lie above it: teacher" in said.text
+    found = titled(read(quick), "What accuracy is worth here")
+    assert found.category == "finding"
+    assert "Shown to be above it: teacher" in found.text
 
 
 def test_overfitting_is_named_with_the_epoch_where_it_begins(ten_arms, quick):
-    said = titled(read(ten_arms), "Overfitting")
-    assert said.kind == "warning"
-    assert "after epoch" in said.text
+    found = titled(read(ten_arms), "Overfitting")
+    assert found.category == "warning"
+    assert "after epoch" in found.text
     assert titled(read(quick), "Overfitting") is None
 
 
-def test_controls_tell_what_distilling_and_copying_are_worth(ten_arms):
-    comparison = read(ten_arms)
-    assert "odd against odd-alone" in titled(comparison, "What distillation is worth").text
-    assert "odd against odd-random" in titled(comparison, "What copying layers is worth").text
+def test_adapters_on_fewer_layers_than_the_teachers_have_no_remark_on_speed(ten_arms):
+    found = titled(read(ten_arms), "What lora-odd trained, and what it cost")
+    assert "with the teacher" in found.text
+    assert "lighter" not in found.text
+
+
+def test_a_control_differs_from_its_student_in_start_or_distillation_alone(ten_arms):
+    found = [o for o in observe(Comparison(read(ten_arms))) if " against odd-" in o.text]
+    assert {(o.title, o.text.partition(":")[0]) for o in found if "odd-base" not in o.text} == {
+        ("What distillation is worth", "odd against odd-alone (the same copied layers, fine-tuned on labels alone)"),
+        ("What copying layers is worth", "odd against odd-random (same distillation, random layers)"),
+    }
+    (base,) = (o for o in found if "odd-base" in o.text)
+    assert base.title == "What the teacher's fine-tuning of the layers is worth"
+    assert base.text.startswith(
+        "odd-alone against odd-base (no teacher: layers of the pre-trained base, fine-tuned on labels alone):"
+    )
+
+
+def test_arms_with_other_layers_or_without_recorded_starts_are_no_controls(ten_arms):
+    comparison = copy.deepcopy(read(ten_arms))
+    comparison["arms"]["odd-alone"]["layer_indices"] = [0, 1, 2]
+    assert titled(comparison, "What distillation is worth") is None
+    for facts in comparison["arms"].values():
+        del facts["start"]
+    assert not any(" against odd-" in o.text for o in observe(Comparison(comparison)))
 
 
 def test_what_was_left_out_is_counted_and_a_file_named_sample_is_not_the_sample(quick):
@@ -74,48 +93,26 @@ def test_what_was_left_out_is_counted_and_a_file_named_sample_is_not_the_sample(
     assert titled(comparison, "Rows left out").text == "Rows that could not be used: blank text: 1."
     assert titled(comparison, "Duplicates").text.startswith("2 comments")
     assert titled(comparison, "Written for practice")
+    comparison = copy.deepcopy(comparison)
     comparison["data"]["source"] = "/home/somebody/sample.csv"
     assert titled(comparison, "Written for practice") is None
 
 
-def change(comparison, a, b, verdict, metric="average_precision"):
-    row = next(r for r in comparison["pairs"] if {r["a"], r["b"]} == {a, b} and r["metric"] == metric)
-    row["verdict"] = verdict if verdict in ("tie", "cannot tell") else {row["a"]: "a", row["b"]: "b"}[verdict]
-
-
-def test_the_fastest_model_that_is_not_shown_to_be_worse_is_shipped(quick):
-    comparison = copy.deepcopy(read(quick))
-    change(comparison, "teacher", "odd", "teacher")
-    change(comparison, "teacher", "even", "cannot tell")
-    assert choose(comparison).arm == "even"
-    assert "cannot tell the two apart" in choose(comparison).reason
-    change(comparison, "teacher", "even", "teacher")
-    change(comparison, "teacher", "lora", "teacher")
-    assert choose(comparison).arm == "teacher"
-    # A bag of words that keeps up is the thing to ship.
-    change(comparison, "teacher", "tfidf", "tie")
-    assert choose(comparison).arm == "tfidf"
-    assert "surely smaller than the tie margin" in choose(comparison).reason
-
-
-def test_no_model_is_shipped_that_is_not_shown_to_beat_the_majority(quick):
-    comparison = copy.deepcopy(read(quick))
-    for arm in ("tfidf", "teacher", "odd", "even", "lora"):
-        change(comparison, "majority", arm, "cannot tell")
-    assert choose(comparison).arm is None
-    assert verdict(comparison).startswith("No model here is shown")
+def test_a_baseline_is_called_by_its_title(quick):
+    found = titled(read(quick), "Better than the baseline")
+    assert "better than TF-IDF with logistic regression, which has" in found.text
 
 
 @pytest.mark.parametrize("gone", ["latency_ms", "size_bytes", "train_seconds"])
-def test_what_was_not_measured_is_not_spoken_of(quick, gone):
+def test_sentences_leave_out_what_was_not_measured(quick, gone):
     comparison = copy.deepcopy(read(quick))
     for facts in comparison["arms"].values():
         facts["cost"][gone] = None
-    texts = [verdict(comparison), *(o.text for o in observe(comparison))]
+    texts = [verdict(comparison), *(o.text for o in observe(Comparison(comparison)))]
     assert all("None" not in text and "–" not in text.replace("0–", "") for text in texts)
 
 
-def test_a_bare_comparison_of_two_baselines_still_has_a_report(make_run, tmp_path):
-    comparison = read(make_run(tmp_path / "run", arms=("majority", "tfidf"), texts=False))
+def test_a_comparison_of_two_baselines_has_a_headline_and_observations(make_run, tmp_path):
+    comparison = Comparison(read(make_run(tmp_path / "run", arms=("majority", "tfidf"), texts=False)))
     assert choose(comparison).headline
     assert observe(comparison)

@@ -1,7 +1,6 @@
-"""A file's scores are what the classifier says of its rows, in their order, however many threads ask it."""
+"""A file's scores are the classifier's answers for its rows, in their order, whatever the number of threads."""
 
 import csv
-import gzip
 import json
 import threading
 import time
@@ -12,39 +11,26 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
-from retort.config import ColumnNames
 from retort.data import faults
-from retort.data.columns import Columns
-from retort.data.rows import Chunk
+from retort.data.checks import CheckedRows
 from retort.errors import ConfigError, DataError, RejectedError
 from retort.inference.reading import Scored
 from retort.runs import sha256
 from retort.scoring import local, shards
-from retort.scoring.local import Summary, Window, in_order, score, window
+from retort.scoring.local import Summary, in_order, score
+from tests.data.samples import spam_task
+from tests.data.samples import written as written_frame
 from tests.scoring import answering
 
-PLAIN = ColumnNames()
+TASK = answering.classifier().task
 TEXTS = [f'{"?" if n % 7 == 3 else ""}Comment {n}, {"long " * (n * 37 % 50)}and a "quote"' for n in range(1300)]
 FRAME = pd.DataFrame({"text": TEXTS, "id": [f"c{n}" for n in range(len(TEXTS))]})
 
 
 def written(path: Path, frame: pd.DataFrame = FRAME) -> Path:
     """The table in the format of the path's ending."""
-    kind = path.name.removesuffix(".gz").rpartition(".")[2]
-    plain = path.with_name(path.name.removesuffix(".gz"))
-    if kind == "parquet":
-        frame.to_parquet(plain)
-    elif kind == "jsonl":
-        frame.to_json(plain, orient="records", lines=True)
-    else:
-        frame.to_csv(plain, index=False, sep="\t" if kind == "tsv" else ",")
-    if plain != path:
-        path.write_bytes(gzip.compress(plain.read_bytes()))
-        plain.unlink()
-    return path
+    return written_frame(path, frame)
 
 
 def read_back(out: Path) -> list[tuple[str, Any, Any, str | None]]:
@@ -68,8 +54,8 @@ def read_back(out: Path) -> list[tuple[str, Any, Any, str | None]]:
     ]  # fmt: skip
 
 
-def told(texts: Sequence[str], ids: Sequence[str]) -> list[tuple[str, Any, Any, str | None]]:
-    """What the classifier says of each text, asked all at once."""
+def expected(texts: Sequence[str], ids: Sequence[str]) -> list[tuple[str, Any, Any, str | None]]:
+    """The classifier's answers, for all texts at once."""
     answers = answering.classifier().read(texts)
     return [
         (identifier, *(np.float32(answer.probabilities[name]) for name in answering.ATTRIBUTES), answer.verdict)
@@ -77,7 +63,7 @@ def told(texts: Sequence[str], ids: Sequence[str]) -> list[tuple[str, Any, Any, 
     ]  # type: ignore[misc]
 
 
-EXPECTED = told(TEXTS, FRAME["id"].tolist())
+EXPECTED = expected(TEXTS, FRAME["id"].tolist())
 
 
 @pytest.mark.parametrize(
@@ -86,27 +72,27 @@ EXPECTED = told(TEXTS, FRAME["id"].tolist())
      ("c.jsonl", "s.csv"), ("c.parquet", "s.csv"), ("c.csv.gz", "s.csv"), ("c.jsonl.gz", "s.csv"),
      ("c.parquet.gz", "shards")],
 )  # fmt: skip
-def test_every_row_gets_what_the_classifier_says_of_its_text(
+def test_every_row_has_the_classifiers_answer_for_its_text(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str, out: str
 ) -> None:
     monkeypatch.setattr(shards, "SHARD_ROWS", 500)
-    summary = score(written(tmp_path / source), tmp_path / out, answering.classifier(), PLAIN, threads=3)
+    summary = score(written(tmp_path / source), tmp_path / out, answering.classifier(), {}, threads=3)
     path = tmp_path / out
     assert read_back(path.rename(path.with_name("s.csv")) if path.suffix == ".CSV" else path) == EXPECTED
     assert summary.rows == len(TEXTS)
     verdicts = [row[-1] for row in EXPECTED]
-    assert summary.verdicts == {name: verdicts.count(name) for name in ("toxic", "non-toxic", "unsure")}
-    assert min(summary.verdicts.values()) > 100
+    assert summary.as_dict(TASK)["verdicts"] == {
+        name: verdicts.count(name) for name in ("toxic", "non-toxic", "unsure")
+    }
+    assert min(summary.outcomes.values()) > 100
     assert summary.faults.total == 0
     assert [path.name for path in tmp_path.glob("*.partial")] == []
 
 
-def test_shards_hold_so_many_rows_each_and_the_manifest_says_what_they_are(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_shards_are_full_and_the_manifest_lists_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shards, "SHARD_ROWS", 500)
     source, out = written(tmp_path / "c.csv"), tmp_path / "a" / "shards"
-    score(source, out, answering.classifier(), PLAIN, threads=2)
+    score(source, out, answering.classifier(), {}, threads=2)
     manifest = json.loads((out / "manifest.json").read_text("utf-8"))
     parts = [f"part-0000{n}.parquet" for n in range(3)]
     assert sorted(path.name for path in out.iterdir()) == ["manifest.json", *parts]
@@ -123,15 +109,15 @@ def test_shards_hold_so_many_rows_each_and_the_manifest_says_what_they_are(
 def test_without_ids_rows_are_numbered_and_columns_can_be_named(tmp_path: Path) -> None:
     frame = pd.DataFrame({"body": TEXTS[:9], "key": range(70, 79)})
     source = written(tmp_path / "c.parquet", frame)
-    score(source, tmp_path / "a.csv", answering.classifier(), ColumnNames(text="body"), threads=1)
+    score(source, tmp_path / "a.csv", answering.classifier(), {"text": "body"}, threads=1)
     assert [row[0] for row in read_back(tmp_path / "a.csv")] == [str(n) for n in range(1, 10)]
-    score(source, tmp_path / "b.csv", answering.classifier(), ColumnNames(text="body", id="key"), threads=1)
+    score(source, tmp_path / "b.csv", answering.classifier(), {"text": "body", "id": "key"}, threads=1)
     assert [row[0] for row in read_back(tmp_path / "b.csv")] == [str(n) for n in range(70, 79)]
 
 
 def test_ids_of_whole_numbers_stay_so_where_some_are_missing(tmp_path: Path) -> None:
     frame = pd.DataFrame({"text": ["a", "b", "c"], "id": pd.array([7, None, 9], "Int64")})
-    score(written(tmp_path / "c.parquet", frame), tmp_path / "s.csv", answering.classifier(), PLAIN, threads=1)
+    score(written(tmp_path / "c.parquet", frame), tmp_path / "s.csv", answering.classifier(), {}, threads=1)
     assert [row[0] for row in read_back(tmp_path / "s.csv")] == ["7", "2", "9"]
 
 
@@ -144,29 +130,29 @@ def test_faulty_rows_keep_their_place_and_are_counted_by_fault(tmp_path: Path) -
     source = tmp_path / "c.csv"
     source.write_bytes(b"\n".join(lines) + b"\n")
     for out in (tmp_path / "s.csv", tmp_path / "s.jsonl", tmp_path / "s.parquet"):
-        summary = score(source, out, answering.classifier(), PLAIN, threads=3)
+        summary = score(source, out, answering.classifier(), {}, threads=3)
         rows = read_back(out)
         # Of a row with too few cells nobody knows which of them is the id.
         assert [row[0] for row in rows] == [*(f"c{n}" for n in range(1, 1200)), "1200"]
         empty = [number for number, row in enumerate(rows, 1) if row[1:] == (None, None, None)]
         assert empty == [5, 600, 601, 1200]
         kept = [number for number in range(1, 1201) if number not in empty]
-        assert [rows[n - 1] for n in kept] == told([f"fine {n}" for n in kept], [f"c{n}" for n in kept])
-        assert {fault: one.first_rows for fault, one in summary.faults.dropped().items()} == {
+        assert [rows[n - 1] for n in kept] == expected([f"fine {n}" for n in kept], [f"c{n}" for n in kept])
+        assert {fault: dropped.first_rows for fault, dropped in summary.faults.dropped.items()} == {
             "blank text": (5,), "NUL byte": (600,), "invalid UTF-8": (601,), "ragged row": (1200,),
         }  # fmt: skip
-        assert summary.as_dict()["rejected"]["count"] == 4
-        assert sum(summary.verdicts.values()) == 1196
+        assert summary.as_dict(TASK)["rejected"]["count"] == 4
+        assert sum(summary.outcomes.values()) == 1196
 
 
 def test_json_lines_that_are_none_keep_their_place(tmp_path: Path) -> None:
     source = tmp_path / "c.jsonl"
     source.write_text('{"text": "one"}\n\n{broken\n{"text": null}\n{"text": [1]}\n{"text": "five"}\n')
-    summary = score(source, tmp_path / "s.jsonl", answering.classifier(), PLAIN, threads=1)
+    summary = score(source, tmp_path / "s.jsonl", answering.classifier(), {}, threads=1)
     assert [(row[0], row[3] is None) for row in read_back(tmp_path / "s.jsonl")] == [
         ("1", False), ("2", True), ("3", True), ("4", True), ("5", False),
     ]  # fmt: skip
-    assert {fault: one.first_rows for fault, one in summary.faults.dropped().items()} == {
+    assert {fault: dropped.first_rows for fault, dropped in summary.faults.dropped.items()} == {
         "line that is no JSON object": (2,), "blank text": (3,), "text that is not a string": (4,),
     }  # fmt: skip
 
@@ -174,7 +160,7 @@ def test_json_lines_that_are_none_keep_their_place(tmp_path: Path) -> None:
 def test_a_file_of_which_nothing_can_be_scored_is_written_all_the_same(tmp_path: Path) -> None:
     source = tmp_path / "c.csv"
     source.write_text('id,text\na," "\nb,\n')
-    summary = score(source, tmp_path / "s.csv", answering.classifier(), PLAIN, threads=2)
+    summary = score(source, tmp_path / "s.csv", answering.classifier(), {}, threads=2)
     assert read_back(tmp_path / "s.csv") == [("a", None, None, None), ("b", None, None, None)]
     with pytest.raises(RejectedError, match="2 of 2 rows could not be scored") as refused:
         summary.refuse_too_many_rejected(source, tmp_path / "s.csv")
@@ -191,33 +177,26 @@ def test_one_row_in_a_hundred_may_be_faulty_and_no_more() -> None:
         summary.refuse_too_many_rejected(Path("in"), Path("out"))
 
 
-ROWS = st.lists(st.one_of(st.none(), st.text(max_size=3), st.just(5)))
-
-
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(first=st.integers(1, 1000), rows=ROWS, broken=st.sets(st.integers(0, 20)))
-def test_a_window_has_every_row_once_with_its_text_or_its_fault(
-    first: int, rows: list[str | int | None], broken: set[int]
-) -> None:
-    faulty = {first + place: faults.RAGGED for place in broken if place < len(rows)}
-    whole = [place for place in range(len(rows)) if first + place not in faulty]
-    numbers = [first + place for place in whole]
-    cells = {"text": [rows[place] for place in whole], "id": [f"id-{place}" for place in whole]}
-    columns = Columns("text", "id", None, {}, {})
-    one = window(Chunk(columns, first, len(rows), numbers, cells, faulty, 0.5))
-    assert len(one) == len(rows)
-    assert one.ids == [f"id-{p}" if first + p not in faulty else str(first + p) for p in range(len(rows))]
-    assert one.texts == [rows[place] for place in one.places]
-    assert sorted([*one.places, *(number - first for number in one.faults)]) == list(range(len(rows)))
+def test_columns_and_verdicts_are_those_of_the_classifiers_task(tmp_path: Path) -> None:
+    classifier = answering.classifier(task=spam_task(tmp_path), attributes=("spam", "scam"))
+    source = tmp_path / "c.csv"
+    source.write_text("number,message\n7,buy now\n8,hello\n9,?what\n")
+    summary = score(source, tmp_path / "s.csv", classifier, {}, threads=1)
+    header, *rows = [line.split(",") for line in (tmp_path / "s.csv").read_text().splitlines()]
+    assert header == ["id", "spam", "scam", "verdict"]
+    assert [row[0] for row in rows] == ["7", "8", "9"]
+    assert [row[3] for row in rows] == [answer.verdict for answer in classifier.read(["buy now", "hello", "?what"])]
+    assert sorted(summary.as_dict(classifier.task)["verdicts"]) == ["ham", "spam", "unsure"]
+    assert {row[3] for row in rows} <= {"ham", "spam", "unsure"}
 
 
 # --- threads ---
 
 
-def windows_of(texts: Sequence[str], rows: int = 512) -> Iterator[Window]:
+def blocks_of(texts: Sequence[str], rows: int = 512) -> Iterator[CheckedRows]:
     for begin in range(0, len(texts), rows):
         part = list(texts[begin : begin + rows])
-        yield Window([str(begin + n) for n in range(len(part))], list(range(len(part))), part, {}, 0.0)
+        yield CheckedRows([str(begin + n) for n in range(len(part))], list(range(len(part))), part, {}, 0.0)
 
 
 def test_order_is_kept_though_threads_are_overtaken() -> None:
@@ -229,19 +208,19 @@ def test_order_is_kept_though_threads_are_overtaken() -> None:
         return answering.scored(texts)
 
     texts = [f"{n} {'x' * (n % 11)}" for n in range(6000)]
-    found = list(in_order(windows_of(texts), answering.classifier(unevenly_slow).read, 4))
+    found = list(in_order(blocks_of(texts), answering.classifier(unevenly_slow).read, 4))
     assert [answer for _, answers in found for answer in answers] == answering.classifier().read(texts)
-    assert [identifier for one, _ in found for identifier in one.ids] == [str(n) for n in range(6000)]
+    assert [identifier for block, _ in found for identifier in block.ids] == [str(n) for n in range(6000)]
     assert len(busy) == 4
 
 
 @pytest.mark.parametrize("seconds", [0.0, 0.002])
-def test_never_more_rows_than_said_are_between_reader_and_writer(seconds: float) -> None:
+def test_at_most_so_many_rows_are_between_reader_and_writer(seconds: float) -> None:
     read = most = 0
 
-    def counted() -> Iterator[Window]:
+    def counted() -> Iterator[CheckedRows]:
         nonlocal read, most
-        for one in windows_of(["a comment"] * 20_000):
+        for one in blocks_of(["a comment"] * 20_000):
             read += len(one)
             most = max(most, read - written_rows)
             yield one
@@ -254,20 +233,20 @@ def test_never_more_rows_than_said_are_between_reader_and_writer(seconds: float)
     for one, _ in in_order(counted(), answering.classifier(slowly).read, 2):
         written_rows += len(one)
     assert written_rows == 20_000
-    assert 512 <= most <= local.MOST_AHEAD
+    assert 512 <= most <= local.ROWS_IN_FLIGHT
 
 
-def test_scoring_goes_on_while_a_window_is_read_and_another_written() -> None:
-    """The reader is asked for more, and rows are written, before the texts in between are answered."""
+def test_blocks_are_read_and_written_while_others_are_scored() -> None:
+    """More blocks are read before the texts of the first are answered."""
     read_third = threading.Event()
 
     def waiting(texts: Sequence[str]) -> Scored:
-        # Without reading ahead, nobody would read the third window before the first is answered.
+        # Without reading ahead, the third block would not be read before the first is answered.
         assert read_third.wait(20)
         return answering.scored(texts)
 
-    def watched() -> Iterator[Window]:
-        for number, one in enumerate(windows_of(["a comment"] * 2000)):
+    def watched() -> Iterator[CheckedRows]:
+        for number, one in enumerate(blocks_of(["a comment"] * 2000)):
             if number == 2:
                 read_third.set()
             yield one
@@ -284,12 +263,12 @@ def test_a_model_that_fails_leaves_nothing_and_no_thread(tmp_path: Path, out: st
 
     source = written(tmp_path / "c.csv")
     with pytest.raises(ZeroDivisionError):
-        score(source, tmp_path / out, answering.classifier(failing), PLAIN, threads=3)
+        score(source, tmp_path / out, answering.classifier(failing), {}, threads=3)
     assert list(tmp_path.iterdir()) == [source]
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("score")]
 
 
-def test_ctrl_c_leaves_nothing_and_asks_the_model_nothing_more(tmp_path: Path) -> None:
+def test_ctrl_c_leaves_nothing_and_stops_calling_the_model(tmp_path: Path) -> None:
     asked = 0
 
     def counting(texts: Sequence[str]) -> Scored:
@@ -304,10 +283,10 @@ def test_ctrl_c_leaves_nothing_and_asks_the_model_nothing_more(tmp_path: Path) -
 
     source = written(tmp_path / "c.csv", pd.concat([FRAME] * 8))
     with pytest.raises(KeyboardInterrupt):
-        score(source, tmp_path / "s", answering.classifier(counting), PLAIN, threads=2, progress=interrupted)
+        score(source, tmp_path / "s", answering.classifier(counting), {}, threads=2, progress=interrupted)
     assert list(tmp_path.iterdir()) == [source]
-    # The first window, and what was being answered when the signal came; seven more windows were waiting.
-    assert asked < local.MOST_AHEAD / 2
+    # The first block, and the pieces that were running; seven more blocks were waiting.
+    assert asked < local.ROWS_IN_FLIGHT / 2
 
 
 # --- what is unfit as a whole ---
@@ -315,7 +294,7 @@ def test_ctrl_c_leaves_nothing_and_asks_the_model_nothing_more(tmp_path: Path) -
 
 @pytest.mark.parametrize(
     ("name", "content", "telling"),
-    [("c.csv", b"", "is empty"), ("c.csv", b"text\n", "no rows"), ("c.csv", b"a,b\n1,2\n", "--text-column"),
+    [("c.csv", b"", "is empty"), ("c.csv", b"text\n", "no rows"), ("c.csv", b"a,b\n1,2\n", "--column text=HEADER"),
      ("c.csv", b'text\n"open\nand more\n', "never closed"), ("c.csv.gz", b"no gzip", "not a readable csv"),
      ("c.parquet", b"PAR1 no more", "not a readable parquet"), ("c.jsonl", b"\n\n", "is empty"),
      ("c.docx", b"x", "unknown ending")],
@@ -326,7 +305,7 @@ def test_a_file_that_is_unfit_is_refused_and_nothing_is_left(
     source = tmp_path / name
     source.write_bytes(content)
     with pytest.raises(DataError, match=telling):
-        score(source, tmp_path / "out" / "s.csv", answering.classifier(), PLAIN, threads=1)
+        score(source, tmp_path / "out" / "s.csv", answering.classifier(), {}, threads=1)
     assert not (tmp_path / "out").exists() or list((tmp_path / "out").iterdir()) == []
 
 
@@ -334,13 +313,13 @@ def test_a_gzip_that_ends_too_soon_is_refused_though_most_of_it_was_scored(tmp_p
     source = written(tmp_path / "c.csv.gz")
     source.write_bytes(source.read_bytes()[:-40])
     with pytest.raises(DataError, match="not a readable csv"):
-        score(source, tmp_path / "shards", answering.classifier(), PLAIN, threads=2)
+        score(source, tmp_path / "shards", answering.classifier(), {}, threads=2)
     assert list(tmp_path.iterdir()) == [source]
 
 
-def test_what_is_there_already_is_not_written_over(tmp_path: Path) -> None:
+def test_existing_files_are_not_overwritten(tmp_path: Path) -> None:
     source = written(tmp_path / "c.csv")
     before = source.read_bytes()
     with pytest.raises(ConfigError, match="is there already"):
-        score(source, source, answering.classifier(), PLAIN, threads=1)
+        score(source, source, answering.classifier(), {}, threads=1)
     assert source.read_bytes() == before

@@ -29,6 +29,6 @@ def test_an_unknown_tracker_is_refused() -> None:
         make_accelerator("fp32", "wandb")
 
 
-def test_models_are_compiled_when_asked_for() -> None:
+def test_models_are_compiled_when_the_settings_ask_for_it() -> None:
     wanted = [make_accelerator("fp32", compiled=compiled).state.dynamo_plugin.backend for compiled in (True, False)]
     assert wanted == [DynamoBackend.INDUCTOR, DynamoBackend.NO]

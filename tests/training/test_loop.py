@@ -1,10 +1,11 @@
 """The one loop: exact accumulation, a fresh schedule for every arm, and an honest history."""
 
 import copy
+import dataclasses
 import math
 import shutil
+import tempfile
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -12,21 +13,24 @@ import torch
 from accelerate import Accelerator
 from transformers import BertForSequenceClassification
 
-from retort.config import DistillationSettings, TrainingSettings
+from retort.config import TrainingSettings
 from retort.data.batches import encode
 from retort.errors import RunError
 from retort.models.bases import resolve_base
 from retort.models.classifier import classifier_from_base, load_tokenizer
-from retort.models.layers import hidden_state_targets, student_from_teacher
-from retort.training import loop
+from retort.models.forward import logits
+from retort.models.layers import student_from_teacher
+from retort.training.cross_entropy import mean_cross_entropy
 from retort.training.engine import make_accelerator
-from retort.training.loop import TeacherSignal, TrainingSet, ValidationSet, adamw, cross_entropy, fit
-from retort.training.objectives import Objective
+from retort.training.gradient import GradientComputer, TeacherSide, TrainingSet
+from retort.training.history import ValidationSet
+from retort.training.loop import adamw, fit
+from retort.training.objective import Objective, distillation_settings, labels_alone
 from retort.training.teacher_outputs import teacher_outputs
 from tests.conftest import tiny_rows
 
-HARD = Objective(DistillationSettings(hard=1, soft=0, hidden=0))
-ALL_TERMS = Objective(DistillationSettings(hard=0.5, soft=0.5, hidden=1.0))
+HARD = Objective.of(labels_alone())
+ALL_TERMS = Objective.of(distillation_settings()(hard=0.5, soft=0.5, hidden=1.0, attention=0.5))
 ODD = (0, 2)
 
 
@@ -44,7 +48,8 @@ def model(tiny_bert: Path) -> BertForSequenceClassification:
 def train(tiny_bert: Path) -> TrainingSet:
     rows = tiny_rows()[:80]
     tokens = encode([text for _, text, *_ in rows], load_tokenizer(tiny_bert), 32)
-    return TrainingSet(tokens, np.array([[t >= 0.6, i >= 0.6] for *_, t, i in rows], np.float32))
+    labels = np.array([[t >= 0.6, i >= 0.6] for *_, t, i in rows], np.float32)
+    return TrainingSet(tokens, labels, labels)
 
 
 @pytest.fixture(scope="module")
@@ -68,22 +73,18 @@ def gradient_of_one_batch(
 ) -> dict[str, torch.Tensor]:
     teacher = copy.deepcopy(model).eval()
     student = without_dropout(student_from_teacher(teacher, ODD)).train()
-    entries = hidden_state_targets(ODD, 4, "block")
-    live = TeacherSignal(_live_outputs(teacher, train), entries)
-    loop._gradient(student, ALL_TERMS, train, np.arange(8), parts, live, accelerator)
+    side = teacher_side(teacher, train, live=True)
+    GradientComputer(student, ALL_TERMS, train, side, accelerator, heads=2).add(np.arange(8), parts)
     return {name: p.grad for name, p in student.named_parameters() if p.grad is not None}
 
 
-def _live_outputs(teacher: BertForSequenceClassification, train: TrainingSet) -> Any:
-    """The teacher's outputs without a cache on disk."""
-    from retort.models.forward import logits
-    from retort.training.teacher_outputs import TeacherOutputs
-
-    def live(input_ids: torch.Tensor, mask: torch.Tensor) -> Any:
-        with torch.no_grad():
-            return teacher(input_ids=input_ids, attention_mask=mask, output_hidden_states=True).hidden_states
-
-    return TeacherOutputs(train.tokens, logits(teacher, train.tokens), (), None, live)
+def teacher_side(teacher: BertForSequenceClassification, train: TrainingSet, *, live: bool = False) -> TeacherSide:
+    """What a student of the layers ODD is compared with; `live`: computed for each batch instead of cached."""
+    pairs = ALL_TERMS.pairs(len(ODD), ODD, 4)
+    with tempfile.TemporaryDirectory() as folder:
+        cache = Path(folder) / "cache.npy"
+        outputs = teacher_outputs(teacher, train.tokens, [target for _, target in pairs], cache)
+    return TeacherSide.of(dataclasses.replace(outputs, cached=None) if live else outputs, ALL_TERMS, len(ODD), ODD, 4)
 
 
 def test_one_batch_of_eight_has_the_gradient_of_four_of_two(
@@ -93,7 +94,7 @@ def test_one_batch_of_eight_has_the_gradient_of_four_of_two(
     targets = train.targets.copy()
     targets[1] = np.nan
     targets[2, 1] = np.nan
-    ragged = TrainingSet(train.tokens, targets)
+    ragged = TrainingSet(train.tokens, targets, train.labels)
     whole = gradient_of_one_batch(model, ragged, accelerator, parts=1)
     parts = gradient_of_one_batch(model, ragged, accelerator, parts=4)
     assert whole.keys() == parts.keys()
@@ -106,15 +107,15 @@ def test_the_gradient_is_that_of_the_weighted_mean_written_out(
 ) -> None:
     without_dropout(model).train()
     reference = copy.deepcopy(model)
-    loop._gradient(model, HARD, train, np.arange(8), 1, None, accelerator)
+    GradientComputer(model, HARD, train, None, accelerator, heads=2).add(np.arange(8), 1)
     ids, mask = (torch.from_numpy(a) for a in train.tokens.padded(np.arange(8)))
-    said = reference(input_ids=ids, attention_mask=mask).logits
-    torch.nn.functional.binary_cross_entropy_with_logits(said, torch.from_numpy(train.targets[:8])).backward()
+    expected = reference(input_ids=ids, attention_mask=mask).logits
+    torch.nn.functional.binary_cross_entropy_with_logits(expected, torch.from_numpy(train.targets[:8])).backward()
     for (name, ours), theirs in zip(model.named_parameters(), reference.parameters(), strict=True):
         torch.testing.assert_close(ours.grad, theirs.grad, rtol=1e-4, atol=1e-6, msg=name)
 
 
-def test_a_tiny_model_learns_and_its_history_says_so(
+def test_a_tiny_model_learns_and_its_history_shows_it(
     model: BertForSequenceClassification, train: TrainingSet, validation: ValidationSet, accelerator: Accelerator
 ) -> None:
     settings = TrainingSettings(epochs=8, learning_rate=3e-3, batch_size=8)
@@ -134,21 +135,20 @@ def test_train_and_validation_loss_are_the_same_quantity(
     same = ValidationSet(train.tokens, train.targets, 0.5)
     settings = TrainingSettings(epochs=1, learning_rate=1e-12, batch_size=7, weight_decay=0)
     row = fit(model, "teacher", HARD, train, same, settings, accelerator, seed=0).history[0]
-    assert math.isclose(row["train_loss"]["hard"], row["validation_loss"], rel_tol=1e-4)
+    assert math.isclose(row["label_loss"], row["validation_loss"], rel_tol=1e-4)
 
 
-def test_validation_loss_of_a_distilled_arm_is_the_hard_term_not_the_sum(
-    model: BertForSequenceClassification, train: TrainingSet, accelerator: Accelerator, tmp_path: Path
+def test_validation_loss_of_a_distilled_arm_is_the_label_loss_not_the_sum_of_terms(
+    model: BertForSequenceClassification, train: TrainingSet, accelerator: Accelerator
 ) -> None:
     teacher = model.eval()
     student = without_dropout(student_from_teacher(teacher, ODD))
-    entries = hidden_state_targets(ODD, 4, "block")
-    signal = TeacherSignal(teacher_outputs(teacher, train.tokens, entries, tmp_path / "cache.npy"), entries)
+    side = teacher_side(teacher, train)
     same = ValidationSet(train.tokens, train.targets, 0.5)
     settings = TrainingSettings(epochs=1, learning_rate=1e-12, batch_size=8, weight_decay=0)
-    row = fit(student, "odd", ALL_TERMS, train, same, settings, accelerator, seed=0, teacher=signal).history[0]
-    assert math.isclose(row["train_loss"]["hard"], row["validation_loss"], rel_tol=1e-4)
-    expected = sum(ALL_TERMS.weight(t) * row["train_loss"][t] for t in ("hard", "soft", "hidden"))
+    row = fit(student, "odd", ALL_TERMS, train, same, settings, accelerator, seed=0, teacher=side).history[0]
+    assert math.isclose(row["label_loss"], row["validation_loss"], rel_tol=1e-4)
+    expected = sum(one.weight * row["train_loss"][one.name] for one in ALL_TERMS.terms)
     assert math.isclose(row["train_loss"]["total"], expected, rel_tol=1e-9)
     assert abs(row["train_loss"]["total"] - row["validation_loss"]) > 0.1
 
@@ -191,9 +191,7 @@ def test_the_model_ends_with_the_weights_of_the_epoch_it_reports(
     # A rate that wrecks the model after a while: the last epoch is not the best.
     settings = TrainingSettings(epochs=6, learning_rate=0.05, batch_size=8, warmup=0.5)
     fitted = fit(model, "teacher", HARD, train, validation, settings, accelerator, seed=0)
-    from retort.models.forward import logits
-
-    now = cross_entropy(logits(model, validation.tokens), validation.labels)
+    now = mean_cross_entropy(logits(model, validation.tokens), validation.labels)
     assert math.isclose(now, fitted.history[fitted.best_epoch - 1]["validation_loss"], rel_tol=1e-5)
     scores = [row["validation"]["average_precision"] for row in fitted.history]
     assert scores[fitted.best_epoch - 1] == max(scores)
@@ -204,15 +202,13 @@ def test_distilling_leaves_the_teacher_unchanged(
     train: TrainingSet,
     validation: ValidationSet,
     accelerator: Accelerator,
-    tmp_path: Path,
 ) -> None:
     teacher = model.eval().requires_grad_(False)
     before = copy.deepcopy(teacher.state_dict())
-    entries = hidden_state_targets(ODD, 4, "block")
-    signal = TeacherSignal(teacher_outputs(teacher, train.tokens, entries, tmp_path / "cache.npy"), entries)
+    side = teacher_side(teacher, train)
     student = student_from_teacher(teacher, ODD)
     settings = TrainingSettings(epochs=1, learning_rate=1e-3, batch_size=16)
-    fit(student, "odd", ALL_TERMS, train, validation, settings, accelerator, seed=0, teacher=signal)
+    fit(student, "odd", ALL_TERMS, train, validation, settings, accelerator, seed=0, teacher=side)
     assert all(torch.equal(before[name], tensor) for name, tensor in teacher.state_dict().items())
     assert any(p.requires_grad for p in student.parameters())
 
@@ -233,11 +229,11 @@ def test_an_arm_that_learns_fractions_reports_its_train_loss_against_the_labels(
     """Cross-entropy against fractions is another quantity: it cannot be compared with validation loss."""
     without_dropout(model)
     same = ValidationSet(train.tokens, train.targets, 0.5)
-    fractions = TrainingSet(train.tokens, np.full_like(train.targets, 0.3), train.targets)
+    fractions = TrainingSet(train.tokens, np.full_like(train.targets, 0.3), train.labels)
     settings = TrainingSettings(epochs=1, learning_rate=1e-12, batch_size=7, weight_decay=0)
     row = fit(model, "teacher", HARD, fractions, same, settings, accelerator, seed=0).history[0]
-    assert math.isclose(row["train_loss"]["hard"], row["validation_loss"], rel_tol=1e-4)
-    assert row["train_loss"]["total"] == row["train_loss"]["fractions"] != row["train_loss"]["hard"]
+    assert math.isclose(row["label_loss"], row["validation_loss"], rel_tol=1e-4)
+    assert row["train_loss"]["total"] == row["train_loss"]["hard"] != row["label_loss"]
 
 
 @pytest.mark.slow
@@ -250,10 +246,10 @@ def test_compiled_equals_eager(
     for compiled in (False, True):
         teacher = copy.deepcopy(model).eval().requires_grad_(False)
         student = without_dropout(student_from_teacher(teacher, ODD))
-        signal = TeacherSignal(_live_outputs(teacher, train), hidden_state_targets(ODD, 4, "block"))
+        side = teacher_side(teacher, train, live=True)
         settings = TrainingSettings(epochs=2, batch_size=32, learning_rate=1e-3, keep="last")
         engine = make_accelerator("fp32", compiled=compiled)
-        fitted = fit(student, "odd", ALL_TERMS, train, validation, settings, engine, seed=0, teacher=signal)
+        fitted = fit(student, "odd", ALL_TERMS, train, validation, settings, engine, seed=0, teacher=side)
         histories.append(
             [loss for row in fitted.history for loss in (row["train_loss"]["total"], row["validation_loss"])]
         )

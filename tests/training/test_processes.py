@@ -12,6 +12,8 @@ from safetensors.numpy import load_file
 
 from tests.command import QUICK, changed, retort, without_report
 
+pytestmark = pytest.mark.slow
+
 RETORT_WITHOUT_REPORT = """
 from unittest import mock
 from retort.cli import main
@@ -36,7 +38,7 @@ SETTINGS = {
 
 @pytest.fixture(scope="module")
 def both(tiny_bert: Path, tiny_comments: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, str]:
-    """The run of one process, that of two, and what the two said on stderr."""
+    """The run of one process, that of two, and the stderr of the two."""
     folder = tmp_path_factory.mktemp("processes")
     script = folder / "retort_without_report.py"
     script.write_text(RETORT_WITHOUT_REPORT)
@@ -55,7 +57,7 @@ def both(tiny_bert: Path, tiny_comments: Path, tmp_path_factory: pytest.TempPath
     )  # fmt: skip
     assert ended.returncode == 0, ended.stderr
     # One process prints; two would print it twice.
-    assert json.loads(ended.stdout)["schema"] == 1
+    assert json.loads(ended.stdout)["schema"] == 2
     return folder / "one", folder / "two", ended.stderr
 
 
@@ -74,7 +76,7 @@ def test_two_processes_learn_the_weights_of_one(both: tuple[Path, Path, str], ar
 
 
 @pytest.mark.parametrize("arm", ["teacher", "odd", "lora", "lora-odd"])
-def test_two_processes_tell_the_same_losses_and_keep_the_same_epoch(both: tuple[Path, Path, str], arm: str) -> None:
+def test_two_processes_report_the_same_losses_and_keep_the_same_epoch(both: tuple[Path, Path, str], arm: str) -> None:
     one, two = (json.loads((run / "comparison.json").read_text())["arms"][arm] for run in both[:2])
     assert one["best_epoch"] == two["best_epoch"]
     for expected, found in zip(one["history"], two["history"], strict=True):
@@ -94,6 +96,6 @@ def test_two_processes_leave_the_predictions_and_files_of_one(both: tuple[Path, 
         np.testing.assert_allclose(found["toxicity"], expected["toxicity"], atol=1e-4)
 
 
-def test_one_of_two_processes_tells_the_progress(both: tuple[Path, Path, str]) -> None:
+def test_one_of_two_processes_prints_the_progress(both: tuple[Path, Path, str]) -> None:
     assert both[2].count("train: 84 comments") == 1
     assert both[2].count("epoch 1:") == 4

@@ -9,18 +9,20 @@ import pytest
 import torch
 from transformers import BertForSequenceClassification
 
-from retort.config import DistillationSettings, TrainingSettings
+from retort.config import TrainingSettings
 from retort.data.batches import encode
 from retort.models.bases import resolve_base
 from retort.models.classifier import classifier_from_base, load_tokenizer, set_dropout
 from retort.training import loop
 from retort.training.engine import make_accelerator
-from retort.training.loop import TrainingSet, ValidationSet, fit
-from retort.training.objectives import Objective
+from retort.training.gradient import TrainingSet
+from retort.training.history import ValidationSet
+from retort.training.loop import fit
+from retort.training.objective import Objective, labels_alone
 from retort.training.seen_words import SeenWords, only_seen_words
 from tests.conftest import tiny_rows
 
-HARD = Objective(DistillationSettings(hard=1, soft=0, hidden=0))
+HARD = Objective.of(labels_alone())
 
 
 @pytest.fixture
@@ -33,7 +35,8 @@ def model(tiny_bert: Path) -> BertForSequenceClassification:
 def comments(tiny_bert: Path, begin: int, end: int) -> TrainingSet:
     rows = tiny_rows()[begin:end]
     tokens = encode([text for _, text, *_ in rows], load_tokenizer(tiny_bert), 32)
-    return TrainingSet(tokens, np.array([[t >= 0.6, i >= 0.6] for *_, t, i in rows], np.float32))
+    labels = np.array([[t >= 0.6, i >= 0.6] for *_, t, i in rows], np.float32)
+    return TrainingSet(tokens, labels, labels)
 
 
 def fitted(model: BertForSequenceClassification, tiny_bert: Path, decay: float) -> list[dict[str, object]]:

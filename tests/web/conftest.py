@@ -7,34 +7,54 @@ import numpy as np
 import pytest
 from flask.testing import FlaskClient
 
-from retort.attributes import ATTRIBUTES
 from retort.config import ServeSettings
+from retort.inference.folders import primary_of
 from retort.inference.predictor import Answer
+from retort.tasks import Outcome, Task, default_task
 from retort.web.app import create_app
-from retort.web.service import Service
+from retort.web.server.service import Service
 
-ARMS = ("odd", "even", "teacher", "tfidf")
+MODELS = ("odd", "even", "teacher", "tfidf")
+TASK = default_task()
+SPAM = Task.model_validate(
+    {
+        "name": "spam",
+        "primary": "spam",
+        "meaning": "It advertises something that nobody asked for.",
+        "verdict": {"positive": "Spam", "negative": "Not spam"},
+        "labels": [{"name": "spam"}, {"name": "money_bait", "title": "promises of money"}],
+        "columns": {"text": ["message", "Text"]},
+    }
+)
 INSULT = "idiot"
 
 
 class WordClassifier:
-    """Stands in for a Classifier: an insult makes a text toxic, and question marks alone leave it unsure."""
+    """A substitute for `Classifier`: an insult makes a text positive, and question marks alone leave it unsure."""
 
-    attributes = ATTRIBUTES
-    thresholds = dict.fromkeys(ATTRIBUTES, 0.5)
+    attributes: tuple[str, ...] = TASK.names
     sha256 = "0" * 64
     format = "onnx int8"
     max_length = 128
 
-    def __init__(self, arm: str) -> None:
+    def __init__(self, arm: str, task: Task = TASK) -> None:
         self.arm = arm
+        self.task = task
+        if task is not TASK:
+            self.attributes = task.names
+        self.thresholds = dict.fromkeys(self.attributes, 0.5)
+
+    @property
+    def primary(self) -> str:
+        return primary_of(self.task, self.attributes)
 
     def probabilities(self, texts: Sequence[str]) -> Any:
-        rows = np.full((len(texts), len(ATTRIBUTES)), 0.02)
+        rows = np.full((len(texts), len(self.attributes)), 0.02)
         for row, text in zip(rows, texts, strict=True):
             insulting = INSULT in text.lower()
-            row[ATTRIBUTES.index("toxicity")] = 0.97 if insulting else 0.03
-            row[ATTRIBUTES.index("insult")] = 0.95 if insulting else 0.01
+            row[0] = 0.97 if insulting else 0.03
+            if "insult" in self.attributes:
+                row[self.attributes.index("insult")] = 0.95 if insulting else 0.01
         return rows
 
     def read(self, texts: Sequence[str]) -> list[Answer]:
@@ -46,10 +66,12 @@ class WordClassifier:
     def _answer(self, text: str, row: Any) -> Answer:
         words = text.split()
         unsure = bool(words) and not text.strip("? ")
+        outcome: Outcome = "unsure" if unsure else "positive" if row[0] >= 0.5 else "negative"
         return Answer(
-            verdict="unsure" if unsure else "toxic" if row[0] >= 0.5 else "non-toxic",
+            outcome=outcome,
+            verdict=self.task.keys[outcome],
             threshold=0.5,
-            probabilities={name: float(value) for name, value in zip(ATTRIBUTES, row, strict=True)},
+            probabilities={name: float(value) for name, value in zip(self.attributes, row, strict=True)},
             tokens=len(words),
             windows=1 + len(words) // 126,
             truncated=False,
@@ -57,10 +79,10 @@ class WordClassifier:
         )
 
 
-def service_with(settings: ServeSettings, arms: Sequence[str] = ARMS) -> Service:
+def service_with(settings: ServeSettings, models: Sequence[str] = MODELS, task: Task = TASK) -> Service:
     """A ready service of word lists."""
-    opened = {arm: WordClassifier(arm) for arm in arms}
-    service = Service({arm: (lambda a=arm: opened[a]) for arm in arms}, arms[0], settings)  # type: ignore[misc]
+    opened = {name: WordClassifier(name, task) for name in models}
+    service = Service({name: (lambda n=name: opened[n]) for name in models}, models[0], settings, task)  # type: ignore[misc]
     service.start()
     return service
 

@@ -1,10 +1,9 @@
-"""How fast this machine multiplies matrices: what no model on it can be faster than.
+"""The rate at which this machine multiplies matrices, an upper bound for every model on it.
 
-Every precision is tried with the engines that Retort's models run on, and the faster one is the ceiling.
+Each precision is measured with the engines that Retort's models run on; the faster engine's rate is the ceiling.
 """
 
 import contextlib
-import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,15 +16,17 @@ import onnx
 import onnxruntime
 import torch
 
-# Sides of square matrices. Packing and starting threads is little of a product of the largest ones.
+from retort.machine import usable_threads
+
+# Sides of square matrices. In the largest ones, packing and starting threads take a small share of the time.
 _SIDES = (256, 512, 1024, 2048)
 _GPU_SIDES = (1024, 2048, 4096, 8192)
 _FEWEST_ROUNDS = 3
-# Threads of one engine wait actively for a moment after its work, on the cores that the next one needs.
+# After its work, an engine's threads spin for a moment on the cores that the next engine needs.
 _REST_SECONDS = 0.005
 _ERRORS_ONLY = 3
 _OPSET, _IR_VERSION = 21, 10
-# What /proc/cpuinfo calls the instructions that add products of 8-bit integers up: x86, then ARM.
+# Flags in /proc/cpuinfo for instructions that accumulate products of 8-bit integers: x86, then ARM.
 _INT8_INSTRUCTIONS = frozenset({"avx512_vnni", "avx_vnni", "amx_int8", "asimddp", "i8mm"})
 
 Product = Callable[[], Any]
@@ -33,7 +34,7 @@ Product = Callable[[], Any]
 
 @dataclass(frozen=True)
 class Rate:
-    """FLOP per second (a multiply and an add are two; with int8 they are integer operations), and what reached it."""
+    """Operations per second (a multiply and an add are two; integer operations with int8), and the engine."""
 
     flop_per_second: float
     engine: str
@@ -41,36 +42,26 @@ class Rate:
 
 @dataclass(frozen=True)
 class _Engine:
-    """`product(side, threads)` gives a call that multiplies two square matrices made beforehand."""
+    """`product(side, threads)` returns a function that multiplies two square matrices made beforehand."""
 
     precision: str
     name: str
     product: Callable[[int, int], Product]
 
 
-def usable_cores() -> int:
-    """How many cores this process may use: those that it may run on, or OMP_NUM_THREADS where that says fewer."""
-    try:
-        cores = len(os.sched_getaffinity(0))
-    except AttributeError:  # not on every system
-        cores = os.cpu_count() or 1
-    asked = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]
-    return max(1, min(cores, int(asked))) if asked.isdecimal() and int(asked) else cores
-
-
 def measure_ceilings(threads: int | None = None, seconds: float = 3.0) -> dict[str, Rate]:
-    """The rates of large square matrix products with `threads` (all usable cores by default): fp32, bf16, int8.
+    """The rates of large square matrix products in fp32, bf16 and int8, with `threads` (default: `usable_threads`).
 
-    Engines take turns for about `seconds` in all, after a warm-up, at least three times each; a rate is that of
-    the median. An engine that is slow here gets smaller matrices, so that it does not hold the others up.
+    After a warm-up, the engines take turns for about `seconds` in total, at least three times each; a rate is
+    computed from the median time. A slow engine gets smaller matrices, so that all engines have equally many turns.
     """
-    count = threads or usable_cores()
+    count = threads or usable_threads()
     with _torch_threads(count):
         return _fastest(_engines(), count, seconds, _SIDES)
 
 
 def measure_gpu_ceilings(seconds: float = 1.0) -> dict[str, Rate]:
-    """As `measure_ceilings`, on the first CUDA device: bf16 and fp16; nothing where there is none."""
+    """As `measure_ceilings`, for bf16 and fp16 on the first CUDA device; empty without one."""
     if not torch.cuda.is_available():
         return {}
     device = torch.cuda.get_device_name(0)
@@ -82,9 +73,9 @@ def measure_gpu_ceilings(seconds: float = 1.0) -> dict[str, Rate]:
 
 
 def has_int8_instructions() -> bool | None:
-    """Whether the processor adds products of 8-bit integers up in one instruction (VNNI and its kin).
+    """Whether the processor accumulates products of 8-bit integers in one instruction, such as VNNI.
 
-    None where the system does not say.
+    None where the system does not report it.
     """
     with contextlib.suppress(OSError):
         for line in Path("/proc/cpuinfo").read_text("utf-8").splitlines():
@@ -101,7 +92,7 @@ def _engines() -> list[_Engine]:
         _Engine("bf16", "torch", lambda side, _threads: _with_torch(side, torch.bfloat16)),
         _Engine("int8", "onnxruntime MatMulInteger", _with_onnx_int8),
     ]
-    # Not every version of torch multiplies numbers without sign by numbers with one.
+    # Not every version of torch multiplies unsigned by signed integers.
     with contextlib.suppress(RuntimeError):
         _with_torch_int8(32)()
         engines.append(_Engine("int8", "torch _int_mm", lambda side, _threads: _with_torch_int8(side)))
@@ -125,11 +116,11 @@ def _fastest(engines: list[_Engine], threads: int, seconds: float, sides: Sequen
 
 
 def _fitting(engine: _Engine, threads: int, seconds: float, sides: Sequence[int]) -> tuple[int, Product]:
-    """The largest product that can be made often enough in `seconds`, warmed up, with its side; `sides` grow."""
+    """The largest side, with its warmed-up product, that fits `_FEWEST_ROUNDS` times into `seconds`; `sides` rise."""
     side, product = sides[0], engine.product(sides[0], threads)
     product()
     for larger in sides[1:]:
-        # Each size is asked what the next one will take: a small one alone says little of a large one.
+        # Estimated from the size before: the smallest one predicts the largest poorly.
         expected = _seconds(product) * _flop(larger) / _flop(side)
         if expected * _FEWEST_ROUNDS > seconds:
             break
@@ -196,7 +187,7 @@ def _with_onnx_int8(side: int, threads: int) -> Product:
 
 
 def _int8_matrices(side: int) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-    """As they are served: activations without sign, weights with one."""
+    """As in int8 models: unsigned activations, signed weights."""
     generator = np.random.default_rng(0)
     left = generator.integers(0, 256, (side, side), np.uint8)
     return left, generator.integers(-127, 128, (side, side), np.int8)
@@ -209,7 +200,7 @@ def _session_product(
     result: Any,
     threads: int,
 ) -> Product:
-    """A graph of one node, its right side known beforehand as a model's weights are."""
+    """A graph of one node; its right side is a constant, as a model's weights are."""
     kinds = {"left": left.dtype, "result": np.dtype(result)}
     ends = [
         onnx.helper.make_tensor_value_info(name, onnx.helper.np_dtype_to_tensor_dtype(kind), left.shape)
@@ -221,10 +212,10 @@ def _session_product(
     options = onnxruntime.SessionOptions()
     options.log_severity_level = _ERRORS_ONLY
     options.intra_op_num_threads = threads
-    # As it is served; waiting actively would also hold the other engines up.
+    # As in serving; spinning threads would also slow the other engines down.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
-    # Bound once: fresh memory for every result would be measured too.
+    # Bound once, so that allocating the result is not part of the time.
     binding = session.io_binding()
     binding.bind_cpu_input("left", left)
     binding.bind_ortvalue_output("result", onnxruntime.OrtValue.ortvalue_from_numpy(np.empty(left.shape, result)))

@@ -1,4 +1,4 @@
-"""What an arm costs: memory while it trains, time for one comment, comments per second, bytes on disk."""
+"""The cost of an arm: peak memory in training, latency, throughput, bytes on disk."""
 
 import threading
 import time
@@ -44,7 +44,7 @@ class PeakMemory:
 
 @dataclass(frozen=True)
 class Turns:
-    """What an arm took: `alone_ms` for each comment by itself, `rounds_seconds` each time for all of them at once."""
+    """The times of one arm: `alone_ms` for each comment by itself, `rounds_seconds` for each pass over all of them."""
 
     alone_ms: list[float]
     rounds_seconds: list[float]
@@ -56,10 +56,10 @@ def take_turns(
     singles: int,
     progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> dict[str, Turns]:
-    """Asks every arm about `singles` comments one by one, then about all `texts` several times.
+    """Times every arm on `singles` comments one by one, then on all `texts` several times.
 
-    The arms take turns, comment by comment and round by round, so that a machine that slows down slows
-    them all. The first calls warm up and do not count. `progress` hears how much of the work is done.
+    The arms take turns, comment by comment and round by round, so that a change of the machine's speed affects
+    all of them. The first calls warm up and do not count. `progress(done, total)` is called as work completes.
     """
     alone = [texts[i % len(texts)] for i in range(singles)]
     total = len(arms) * (singles + (_ROUNDS + 1) * len(texts))
@@ -95,7 +95,7 @@ def measure_speed(
 
 
 def speed(turns: Turns, texts: int) -> dict[str, Any]:
-    """`latency_ms` and `comments_per_second` of what an arm took for `texts` comments."""
+    """`latency_ms` and `comments_per_second` from an arm's times for `texts` comments."""
     return {
         "latency_ms": {
             "p50": float(np.percentile(turns.alone_ms, 50)),
@@ -106,7 +106,7 @@ def speed(turns: Turns, texts: int) -> dict[str, Any]:
 
 
 def size_bytes(folder: Path, *, without: Sequence[str] = ()) -> int:
-    """Bytes of the files below a folder, leaving out the relative paths (or folders) in `without`."""
+    """Bytes of the files below a folder, except those below folders named in `without`."""
     return sum(
         path.stat().st_size
         for path in folder.rglob("*")

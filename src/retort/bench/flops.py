@@ -1,4 +1,4 @@
-"""How many floating-point operations a BERT's answer is worth, whatever was computed to get it."""
+"""The useful floating-point operations of a BERT's forward pass."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 
 class BertShape(Protocol):
-    """What of a BERT's config decides its work; every `BertConfig` has it."""
+    """The sizes that determine the operations of a BERT; every `BertConfig` has them."""
 
     @property
     def hidden_size(self) -> int: ...
@@ -23,7 +23,7 @@ class BertShape(Protocol):
 
 @dataclass(frozen=True)
 class Shape:
-    """A `BertShape` of its own, where there is no config object."""
+    """The sizes alone, for a model without a config object."""
 
     hidden_size: int
     intermediate_size: int
@@ -36,15 +36,15 @@ def forward_flops(
 ) -> float:
     """Useful FLOP of one forward pass over sequences of `lengths` tokens, [CLS] and [SEP] included.
 
-    A multiply and an add are two. Counted are the matrix products (linear layers, attention, pooler, head) over
-    the tokens that are there; padding, and what an adapter adds, is not useful. With `first_token` the last layer
-    counts as much as the head needs of it: keys and values of every token, the rest of the first one alone.
+    A multiply and an add count as two. The sum covers the matrix products (linear layers, attention, pooler,
+    head) over real tokens; padding and adapters are left out. With `first_token`, the last layer counts only what
+    the head needs: keys and values of every token, everything else for the first token only.
     """
     tokens = np.asarray(lengths, np.float64)
     hidden, inner = config.hidden_size, config.intermediate_size
     every, pairs, first = tokens.sum(), (tokens**2).sum(), len(tokens)
-    # Two of the four square matrices of a layer give keys and values; every pair of tokens meets twice, once for
-    # the weights and once for the sum.
+    # Two of a layer's four square matrices are for keys and values. Every pair of tokens takes two products, one
+    # for the attention weight and one for the weighted sum.
     keys_and_values = 2 * every * 2 * hidden * hidden
     rest = 2 * (2 * hidden * hidden + 2 * hidden * inner)
     layer = keys_and_values + every * rest + 4 * pairs * hidden

@@ -1,7 +1,7 @@
-"""The memory of one model, measured in a process that holds nothing else: `python -m retort.bench.resident`.
+"""The memory of one model, measured in a process of its own: `python -m retort.bench.resident`.
 
-What a process has ever held stays in its peak, and what one model loaded another finds loaded; so every format
-gets a process of its own.
+A process's peak never falls, and libraries that one model loads stay loaded for the next; so every format is
+measured in a fresh process.
 """
 
 import contextlib
@@ -20,10 +20,9 @@ from retort.errors import ResourceError
 
 @dataclass(frozen=True)
 class Resident:
-    """Resident bytes of the process, the interpreter and its libraries included.
+    """Resident bytes of the process, including the interpreter and its libraries.
 
-    loaded: with the model there, before any comment. after: when all comments are rated. peak: the most that it
-    ever held, loading included.
+    loaded: after loading the model. after: after rating all comments. peak: the largest so far, loading included.
     """
 
     loaded: int
@@ -34,10 +33,10 @@ class Resident:
 def measure_resident(folder: Path, texts: Sequence[str], threads: int) -> Resident:
     """Loads the model of `folder` and rates `texts` in a fresh process.
 
-    Raises ResourceError, with what that process said last, when it does not get so far.
+    Raises ResourceError with the last line of its output when that process fails.
     """
     ended = subprocess.run(
-        # -P: a file in the current folder must not stand in for one of Python's own.
+        # -P: a file in the current folder must not shadow a standard module.
         [sys.executable, "-P", "-m", "retort.bench.resident", str(folder), str(threads)],
         input=json.dumps(list(texts)),
         capture_output=True,
@@ -51,7 +50,7 @@ def measure_resident(folder: Path, texts: Sequence[str], threads: int) -> Reside
 
 
 def _main() -> None:
-    from retort.bench.formats import open_format
+    from retort.bench.model_formats import open_format
 
     folder, threads = Path(sys.argv[1]), int(sys.argv[2])
     texts = json.load(sys.stdin)
@@ -64,7 +63,7 @@ def _main() -> None:
 
 
 def _peak() -> int:
-    """The most that this process ever held; 0 where the system does not tell."""
+    """Peak resident bytes of this process; 0 where the system does not report it."""
     with contextlib.suppress(OSError):
         found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text("utf-8"))
         return int(found[1]) * 1024 if found else 0

@@ -4,8 +4,10 @@ import errno
 import os
 import signal
 import sys
+import time
 import traceback
 import warnings
+from collections.abc import Callable
 from types import FrameType
 from typing import Annotated, NoReturn
 
@@ -13,10 +15,16 @@ import typer
 
 from retort.cli import bench, calibrate, compare, data, evaluate, export, predict, presets, score, serve
 from retort.errors import INTERRUPTED, ResourceError, RetortError, RunError
+from retort.extras import install_line
 
-_TERMINATED = 143
+_SIGNALS: dict[int, tuple[str, int]] = {
+    signal.SIGINT: ("interrupted", INTERRUPTED),
+    signal.SIGTERM: ("terminated", 143),
+}
+# Seconds for which a second signal is ignored: it asks for the end that the first one began.
+_CLEANUP_SECONDS = 10.0
 _USAGE = 2
-# typer brings its own copy of click and exports of its errors only some; this is the family's head.
+# typer contains its own copy of click and does not export the base class of its usage errors.
 _UsageError: type[Exception] = typer.BadParameter.__bases__[0]
 
 app = typer.Typer(
@@ -40,15 +48,19 @@ app.command()(serve.serve)
 app.command()(calibrate.calibrate)
 
 
-class _Terminated(BaseException):
-    """A SIGTERM, raised where it falls so that half-written folders are cleared away."""
+class _Stopped(BaseException):
+    """SIGTERM or Ctrl-C as an exception, so that half-written folders are removed."""
+
+    def __init__(self, signal_number: int) -> None:
+        super().__init__()
+        self.word, self.code = _SIGNALS[signal_number]
 
 
-def _version(asked: bool) -> None:
-    if asked:
-        import importlib.metadata
+def _version(requested: bool) -> None:
+    if requested:
+        from retort.provenance import version
 
-        typer.echo(importlib.metadata.version("retort-nlp"))
+        typer.echo(version())
         raise typer.Exit
 
 
@@ -59,50 +71,52 @@ def _root(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
-    """Options that stand before any command; --debug is read in `main`, which handles the errors."""
+    """Options before the command; --debug is read in `main`, which handles the errors."""
 
 
 def main() -> NoReturn:
-    """Runs a command and turns what went wrong into one line and an exit code (see errors.py)."""
-    signal.signal(signal.SIGTERM, _terminate)
+    """Runs a command; an error becomes one line on stderr and an exit code (see errors.py)."""
+    stop = _stop_once()
+    for number in _SIGNALS:
+        signal.signal(number, stop)
     debug = "--debug" in sys.argv[1:]
     if not debug:
-        # The libraries below warn their own users of things that a user of ours can do nothing about.
+        # Warnings of the libraries address programmers; a user of this program can do nothing about them.
         warnings.simplefilter("ignore")
-    # It may stand anywhere on the line.
+    # --debug is accepted anywhere on the line.
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
-    sys.exit(_run(arguments, debug))
+    try:
+        code = _run(arguments, debug)
+    except _Stopped as stopped:
+        code = _end(stopped, debug)
+    sys.exit(code)
 
 
 def _run(arguments: list[str], debug: bool) -> int:
     try:
         outcome = app(arguments, prog_name="retort", standalone_mode=False)
         sys.stdout.flush()
-        if outcome == INTERRUPTED:  # typer's answer to Ctrl-C
-            raise KeyboardInterrupt
+        if outcome == INTERRUPTED:  # a KeyboardInterrupt that did not come from our handler, as typer returns it
+            return _fail("interrupted; nothing was written", INTERRUPTED, debug)
         return outcome if isinstance(outcome, int) else 0
     except RetortError as error:
         return _fail(error, error.exit_code, debug)
     except _UsageError as error:
-        if not arguments:  # typer hands over the help text
+        if not arguments:  # the error is the help text
             typer.echo(error)
             return _USAGE
         return _fail(f"{_message(error).rstrip('.')}; see retort {_command(arguments)}--help", _USAGE, debug)
-    except (KeyboardInterrupt, typer.Abort):
-        return _fail("interrupted; nothing was written", INTERRUPTED, debug)
-    except _Terminated:
-        return _fail("terminated; nothing was written", _TERMINATED, debug)
     except BrokenPipeError:
-        return _reader_gone()
+        return _closed_output()
     except SystemExit as ended:
-        # typer's answer to a reader of our output that has gone (`| head`).
+        # typer exits when the reader of stdout has closed it (`| head`).
         if isinstance(ended.__context__, BrokenPipeError):
-            return _reader_gone()
+            return _closed_output()
         raise
     except ModuleNotFoundError as error:
         if error.name and error.name.partition(".")[0] == "retort":
             return _unforeseen(error, debug)
-        return _fail(f"{error.name} is not installed; pip install 'retort-nlp[train]'", ResourceError.exit_code, debug)
+        return _fail(f"{error.name} is not installed; {install_line(str(error.name))}", ResourceError.exit_code, debug)
     except MemoryError:
         return _fail("out of memory; lower the batch size or max_length", ResourceError.exit_code, debug)
     except OSError as error:
@@ -110,12 +124,12 @@ def _run(arguments: list[str], debug: bool) -> int:
             return _unforeseen(error, debug)
         where = f"{error.filename}: " if error.filename else ""
         return _fail(f"{where}{error.strerror}; free some space or check permissions", ResourceError.exit_code, debug)
-    except Exception as error:  # noqa: BLE001 - a mistake of ours must not look like an answer either
+    except Exception as error:  # noqa: BLE001 - an error in this program must not look like success
         return _unforeseen(error, debug)
 
 
-def _reader_gone() -> int:
-    # Python would complain once more when it flushes at exit.
+def _closed_output() -> int:
+    # Python would report the closed pipe again when it flushes at exit.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno() if sys.__stdout__ else 1)
     return 0
 
@@ -128,9 +142,14 @@ def _unforeseen(error: Exception, debug: bool) -> int:
 def _fail(message: object, code: int, debug: bool) -> int:
     if debug:
         traceback.print_exc()
-    one_line = " ".join(str(message).split())
+    one_line = " ".join("; ".join([str(message), *_notes(sys.exception())]).split())
     typer.echo(f"error: {one_line}", err=True)
     return code
+
+
+def _notes(error: BaseException | None) -> list[str]:
+    """Which finished parts were kept after a failure, see `whole_folder.written_whole`."""
+    return list(getattr(error, "__notes__", ()))
 
 
 def _message(error: Exception) -> str:
@@ -143,5 +162,26 @@ def _command(arguments: list[str]) -> str:
     return next((f"{argument} " for argument in arguments if argument in known), "")
 
 
-def _terminate(_signal: int, _frame: FrameType | None) -> None:
-    raise _Terminated
+def _stop_once() -> Callable[[int, FrameType | None], None]:
+    """A handler of signals that raises _Stopped, and ignores those that come while that is being handled.
+
+    A library may swallow the exception, so a signal counts again after `_CLEANUP_SECONDS`.
+    """
+    ignored_until = 0.0
+
+    def stop(number: int, _frame: FrameType | None) -> None:
+        nonlocal ignored_until
+        if time.monotonic() < ignored_until:
+            return
+        ignored_until = time.monotonic() + _CLEANUP_SECONDS
+        raise _Stopped(number)
+
+    return stop
+
+
+def _end(stopped: _Stopped, debug: bool) -> int:
+    """Reports that a signal ended the command; no further one disturbs the end of the process."""
+    for number in _SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+    nothing = "" if _notes(stopped) else "; nothing was written"
+    return _fail(f"{stopped.word}{nothing}", stopped.code, debug)

@@ -1,4 +1,4 @@
-"""`retort bench`: how fast every format of a model is on this machine, and how fast it could be."""
+"""`retort bench`: speed and memory of every format of a model on this machine."""
 
 import datetime
 import json
@@ -7,14 +7,13 @@ from typing import Annotated
 
 import typer
 
-from retort import runs
-from retort.cli.options import Json, reads_a_file
-from retort.config import ColumnNames
+from retort.cli.options import Json, reads_texts, require_data
+from retort.whole_folder import refuse_existing
 
 
-@reads_a_file
+@reads_texts
 def bench(
-    folder: Annotated[Path, typer.Argument(metavar="RUN_OR_MODEL", help="A run, or the folder of a model.")],
+    folder: Annotated[Path, typer.Argument(metavar="RUN_OR_MODEL", help="A run or a model folder.")],
     data: Annotated[
         Path | None,
         typer.Option(
@@ -24,23 +23,24 @@ def bench(
         ),
     ] = None,
     comments: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="How many are rated [128].", show_default=False)
+        int | None, typer.Option(metavar="N", min=1, help="Number of comments to rate [128].", show_default=False)
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Where figures and drawing go [bench-TIME].", show_default=False),
+        typer.Option(metavar="DIR", help="Output folder for figures and drawing [bench-TIME].", show_default=False),
     ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="A short try: 16 comments, rough ceilings.")] = False,
     as_json: Json = False,
     *,
-    columns: ColumnNames,
+    columns: dict[str, str],
 ) -> None:
-    """Measure latency, throughput and memory of every arm and format against what this machine can do.
+    """Measure latency, throughput and memory of every arm and format, next to the limits of this machine.
 
     Example: retort bench runs/NAME
     """
-    place = out or Path(f"bench-{datetime.datetime.now(datetime.UTC):%Y%m%dT%H%M%SZ}")
-    runs.refuse_existing(place)
+    require_data(columns, data)
+    target = out or Path(f"bench-{datetime.datetime.now(datetime.UTC):%Y%m%dT%H%M%SZ}")
+    refuse_existing(target)
 
     from retort.cli.stages import Stages
 
@@ -51,7 +51,7 @@ def bench(
 
         result = run(
             folder,
-            place,
+            target,
             data=data,
             columns=columns,
             comments=comments,
@@ -65,10 +65,10 @@ def bench(
         return
     from retort.cli.tables import print_bench
     from retort.recipes.bench import RESULT
-    from retort.report.bench_plot import NAME
-    from retort.report.bench_table import measured_on
+    from retort.report.bench.drawing import NAME
+    from retort.report.bench.tables import measured_on
 
     typer.echo(measured_on(result))
     print_bench(result)
-    typer.echo(f"Figures: {place / RESULT}\nDrawing: {place / f'{NAME}.svg'}, also .png\n")
+    typer.echo(f"Figures: {target / RESULT}\nDrawing: {target / f'{NAME}.svg'}, also .png\n")
     typer.echo("\n".join(result["verdict"]))

@@ -1,4 +1,4 @@
-"""`retort calibrate`: thresholds tuned on another scorer carry over."""
+"""`retort calibrate`: maps a model's scores to the scale of another scorer, whose thresholds then still work."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from retort.cli.options import Json, Model, reads_a_file
-from retort.config import ColumnNames
 
 if TYPE_CHECKING:
-    from retort.evaluation.calibration import Fitted
+    from retort.evaluation.calibration import FittedCurve
 
 
 @reads_a_file
@@ -22,7 +21,7 @@ def calibrate(
     model: Model,
     as_json: Json = False,
     *,
-    columns: ColumnNames,
+    columns: dict[str, str],
 ) -> None:
     """Map a model's scores to the scale of another scorer, and store the mapping with the model.
 
@@ -40,7 +39,7 @@ def calibrate(
         typer.echo(line)
 
 
-def _table(fitted: "Mapping[str, Fitted]") -> Iterator[str]:
+def _table(fitted: "Mapping[str, FittedCurve]") -> Iterator[str]:
     yield f"{'':<16} {'fitted on':>9} {'judged on':>9}   {'mean difference':^17}   {'Spearman':^17}"
     for name, one in fitted.items():
         difference = [one.before.mean_absolute_difference, one.after.mean_absolute_difference]

@@ -7,8 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from retort.cli.options import Json, reads_a_file
-from retort.config import ColumnNames
+from retort.cli.options import Json, TaskFile, reads_a_file, require_data
 
 _RUNS = Path("runs")
 
@@ -31,15 +30,16 @@ def compare(
         ),
     ] = None,
     validation: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Validation comments of their own.", show_default=False)
+        Path | None, typer.Option(metavar="FILE", help="A separate validation file.", show_default=False)
     ] = None,
-    test: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Test comments of their own.", show_default=False)
-    ] = None,
+    test: Annotated[Path | None, typer.Option(metavar="FILE", help="A separate test file.", show_default=False)] = None,
     unlabelled: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Further comments for the soft and hidden terms.", show_default=False),
+        typer.Option(
+            metavar="FILE", help="Further comments, for the terms that compare with the teacher.", show_default=False
+        ),
     ] = None,
+    task: TaskFile = None,
     base: Annotated[
         str | None,
         typer.Option(metavar="NAME|DIR|HUB_ID", help="A BERT; `minilm` is the packaged one.", show_default=False),
@@ -50,24 +50,25 @@ def compare(
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Where the run goes [runs/PRESET-TIME].", show_default=False),
+        typer.Option(metavar="DIR", help="Folder of the run [runs/PRESET-TIME].", show_default=False),
     ] = None,
     seed: Annotated[
-        int | None, typer.Option(metavar="N", help="Draws rows, splits and weights.", show_default=False)
+        int | None, typer.Option(metavar="N", help="Seed of drawn rows, splits and new weights.", show_default=False)
     ] = None,
-    no_texts: Annotated[bool, typer.Option("--no-texts", help="Keep no comment's text in the run.")] = False,
+    no_texts: Annotated[bool, typer.Option("--no-texts", help="Keep no texts of comments in the run.")] = False,
     track: Annotated[
         str | None, typer.Option(metavar="NAME", help="Also log to a tracker: tensorboard.", show_default=False)
     ] = None,
     as_json: Json = False,
     *,
-    columns: ColumnNames,
+    columns: dict[str, str],
 ) -> None:
     """Train teacher, students and LoRA, judge them, and write the report.
 
     Example: retort compare --preset seed --data train.csv --base ./bert-base-uncased
     """
-    from retort.config import resolve
+    from retort.recipes.experiment import resolve
+    from retort.tasks import read_task
 
     files = {"train_file": data, "validation_file": validation, "test_file": test, "unlabelled_file": unlabelled}
     changes: dict[str, Any] = {"base": base, "teacher_folder": teacher, "seed": seed}
@@ -75,22 +76,27 @@ def compare(
         changes["base_revision"] = None
     changes = {key: value for key, value in changes.items() if value is not None or key == "base_revision"}
     changes["data"] = {key: value for key, value in files.items() if value is not None}
-    changes["data"] |= {"columns": columns.model_dump(exclude_none=True)}
+    changes["data"] |= {"columns": columns}
+    if task is not None:
+        changes["task"] = read_task(task).as_dict()
     if data is not None:
         changes["data"] |= {"source": "file", "official_splits": False}
     settings = resolve(preset, config, set_ or (), changes)
+    if not settings.data.has_headers:
+        require_data(settings.data.columns, data)
     folder = out or _RUNS / f"{settings.preset}-{datetime.datetime.now(datetime.UTC):%Y%m%dT%H%M%SZ}"
 
     from retort import runs
     from retort.cli.progress import TerminalReporter
+    from retort.whole_folder import is_writer, refuse_existing
 
-    runs.refuse_existing(folder)
-    with TerminalReporter(quiet=not runs.is_writer()) as reporter:
+    refuse_existing(folder)
+    with TerminalReporter(quiet=not is_writer()) as reporter:
         reporter.stage("loading")
         from retort.recipes.compare import compare as run
 
         comparison = run(settings, folder, reporter, keep_texts=not no_texts, track=track)
-    if comparison is None:  # another process prints
+    if comparison is None:  # another process reports
         return
     if as_json:
         typer.echo(json.dumps(comparison, allow_nan=False))

@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 
 from retort.cli.options import Json, Model, reads_a_file
-from retort.config import ColumnNames
 
 
 @reads_a_file
@@ -16,7 +15,7 @@ def evaluate(
     data: Annotated[Path, typer.Option(metavar="FILE", help="Labelled comments the model was not trained on.")],
     as_json: Json = False,
     *,
-    columns: ColumnNames,
+    columns: dict[str, str],
 ) -> None:
     """Judge a model on a file, with 95 % intervals.
 

@@ -1,4 +1,4 @@
-"""A bar on stderr that lives on a terminal alone, and is cleared away at the end."""
+"""A progress bar on stderr, drawn only on a terminal and removed at the end."""
 
 from types import TracebackType
 from typing import Self
@@ -8,9 +8,9 @@ from rich.progress import Progress, ProgressColumn
 
 
 class LiveBar:
-    """What commands that take long build their progress on; used as a context.
+    """The base of every command's progress display; a context manager.
 
-    `console` writes to stderr; `bar.disable` says that there is no terminal to draw on.
+    `console` writes to stderr; `bar.disable` is true where there is no terminal.
     """
 
     def __init__(self, *columns: ProgressColumn, quiet: bool = False) -> None:

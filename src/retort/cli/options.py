@@ -1,48 +1,115 @@
-"""Flags that several commands share, and what they mean for the settings."""
+"""Options that several commands share."""
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from retort.config import ColumnNames
+from retort.errors import ConfigError
+from retort.strict import nearest
+from retort.tasks import Task, default_task, read_task
+from retort.tasks.task import ID, TEXT
 
 Json = Annotated[bool, typer.Option("--json", help="Write JSON to stdout instead of text.")]
 Model = Annotated[
     Path, typer.Option("--model", metavar="DIR", help="An arm of a run, or any Hugging Face BERT classifier.")
 ]
+TaskFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--task",
+        metavar="FILE.toml",
+        help="Labels, their headers and the words of a verdict [the packaged task].",
+        show_default=False,
+    ),
+]
+_Columns = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--column",
+        metavar="NAME=HEADER",
+        help="Header of a column in the file, e.g. text=body; repeatable.",
+        show_default=False,
+    ),
+]
 
-_HELP = {"text": "Column of the comments.", "id": "Column of the ids.", "toxicity": "Column of the raters' share."}
+
+def require_data(columns: Mapping[str, str], data: Path | None) -> None:
+    """Raises ConfigError for columns without a data file: a run and the embedded sample have known headers."""
+    for name, header in columns.items() if data is None else ():
+        raise ConfigError(f"--column {name}={header}: --column needs --data; name the file that has this header")
+
+
+def chosen_task(file: Path | None) -> Task:
+    """The task of `--task FILE.toml`, the packaged one without. Raises ConfigError for an invalid task file."""
+    return default_task() if file is None else read_task(file)
 
 
 def reads_a_file(command: Callable[..., None]) -> Callable[..., None]:
-    """Gives a command `--text-column`, `--id-column` and one such flag for each attribute.
+    """Gives a command that reads labelled comments the option `--column NAME=HEADER`, repeatable.
 
-    The command itself takes them as one argument, `columns: ColumnNames`; what was not named is found by
-    its known headers.
+    The command takes the columns as `columns: dict[str, str]`, name -> header; `data.columns.find_columns` checks the
+    names against the task. The former flags (`--text-column` and one for each packaged label) still work, hidden.
     """
-    flags = {f"{name}_column": name for name in ColumnNames.model_fields}
+    return _with_columns(command, (TEXT, ID, *default_task().names), allowed=None)
+
+
+def reads_texts(command: Callable[..., None]) -> Callable[..., None]:
+    """As `reads_a_file`, for a command that reads only texts and ids."""
+    return _with_columns(command, (TEXT, ID), allowed=(TEXT, ID))
+
+
+def _with_columns(
+    command: Callable[..., None], former: Sequence[str], allowed: Sequence[str] | None
+) -> Callable[..., None]:
+    flags = {f"{name}_column": name for name in former}
 
     @functools.wraps(command)
-    def with_flags(**arguments: Any) -> None:
-        named = {name: arguments.pop(flag) for flag, name in flags.items()}
-        command(**arguments, columns=ColumnNames(**{k: v for k, v in named.items() if v is not None}))
+    def with_columns(**arguments: Any) -> None:
+        given = [(name, arguments.pop(flag)) for flag, name in flags.items()]
+        given += [_pair(text) for text in arguments.pop("column") or ()]
+        columns = _columns((name, header) for name, header in given if header is not None)
+        _require_allowed(columns, allowed)
+        command(**arguments, columns=columns)
 
     kept = [p for p in inspect.signature(command).parameters.values() if p.name != "columns"]
+    annotations = {"column": _Columns} | {flag: _former_flag(flag, name) for flag, name in flags.items()}
     added = [
-        inspect.Parameter(flag, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=_column(flag, name))
-        for flag, name in flags.items()
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+        for name, annotation in annotations.items()
     ]
     # typer builds the command line from the signature and the annotations.
-    with_flags.__signature__ = inspect.Signature([*kept, *added])  # type: ignore[attr-defined]
-    with_flags.__annotations__ = {p.name: p.annotation for p in [*kept, *added]}
-    return with_flags
+    with_columns.__signature__ = inspect.Signature([*kept, *added])  # type: ignore[attr-defined]
+    with_columns.__annotations__ = {p.name: p.annotation for p in [*kept, *added]}
+    return with_columns
 
 
-def _column(flag: str, name: str) -> Any:
-    help_text = _HELP.get(name, f"Column of {name}.")
-    option = typer.Option(f"--{flag.replace('_', '-')}", metavar="NAME", help=help_text, show_default=False)
+def _former_flag(flag: str, name: str) -> Any:
+    help_text = f"The same as --column {name}=HEADER."
+    option = typer.Option(f"--{flag.replace('_', '-')}", metavar="HEADER", help=help_text, hidden=True)
     return Annotated[str | None, option]
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, equals, header = text.partition("=")
+    if not (name and equals and header):
+        raise ConfigError(f"--column {text}: not NAME=HEADER; give a column and its header, for example text=body")
+    return name, header
+
+
+def _columns(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Name -> header. Raises ConfigError for a name with two headers."""
+    columns: dict[str, str] = {}
+    for name, header in pairs:
+        if columns.setdefault(name, header) != header:
+            raise ConfigError(f"--column {name}={header}: {name!r} is {columns[name]!r} already; give one header")
+    return columns
+
+
+def _require_allowed(columns: Iterable[str], allowed: Sequence[str] | None) -> None:
+    for name in columns:
+        if allowed is not None and name not in allowed:
+            raise ConfigError(f"--column {name}: not read here{nearest(name, allowed)}; name {' or '.join(allowed)}")

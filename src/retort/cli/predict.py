@@ -1,4 +1,4 @@
-"""`retort predict`: verdicts on texts."""
+"""`retort predict`: verdicts for texts."""
 
 import json
 import sys
@@ -18,7 +18,7 @@ def predict(
     model: Model,
     as_json: Json = False,
 ) -> None:
-    """Say of each comment whether it is toxic.
+    """Give each comment a verdict: positive or negative, in the words of the model's task.
 
     Example: retort predict --model runs/NAME/odd "What a lovely day"
     """
@@ -26,23 +26,24 @@ def predict(
         raise ConfigError("predict: no text; give TEXT arguments, or comments line by line on stdin")
     comments = texts or _lines_of_stdin()
 
-    from retort.inference.predictor import VERDICTS, Classifier
+    from retort.inference.predictor import Classifier
 
     classifier = Classifier.load(model)
-    primary = classifier.attributes[0]
+    words = classifier.task.words
+    width = max(map(len, words.values()))
     for index, (answer, comment) in enumerate(zip(classifier.read(comments), comments, strict=True)):
         for warning in answer.warnings:
             typer.echo(f"warning: text {index}: {warning}", err=True)
         if as_json:
             typer.echo(json.dumps(answer.as_json(index)))
         else:
-            probability = answer.probabilities[primary]
-            typer.echo(f"{VERDICTS[answer.verdict]:<9}  {probability:.3f}  {' '.join(comment.split())}")
+            probability = answer.probabilities[classifier.primary]
+            typer.echo(f"{words[answer.outcome]:<{width}}  {probability:.3f}  {' '.join(comment.split())}")
 
 
 def _lines_of_stdin() -> list[str]:
     try:
-        # Not splitlines(): it also cuts at characters that stand inside a comment, such as U+2028.
+        # Not splitlines(): it also splits at characters that a comment may contain, such as U+2028.
         lines = sys.stdin.buffer.read().decode("utf-8-sig").replace("\r\n", "\n").removesuffix("\n").split("\n")
     except UnicodeDecodeError as error:
         raise DataError(f"stdin: not UTF-8 (byte {error.start}); convert it first, e.g. with iconv") from error

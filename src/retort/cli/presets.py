@@ -1,4 +1,4 @@
-"""`retort presets`: the experiments that ship with the program."""
+"""`retort presets`: the experiments in the package."""
 
 import json
 from typing import Annotated
@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from retort.cli.options import Json
-from retort.config import PRESETS, preset_text, resolve
+from retort.recipes.experiment import PRESETS, preset_text, resolve
 
 
 def presets(

@@ -1,4 +1,4 @@
-"""What a long command shows on stderr: a live bar on a terminal, plain lines elsewhere."""
+"""Progress of a comparison on stderr: a live bar on a terminal, plain lines elsewhere."""
 
 import time
 from typing import Any
@@ -9,7 +9,7 @@ from retort.cli.live_bar import LiveBar
 
 
 class TerminalReporter(LiveBar):
-    """Draws stages, steps and epochs."""
+    """Shows stages, steps and epochs; see `recipes.compare.Reporter`."""
 
     def __init__(self, *, quiet: bool = False) -> None:
         super().__init__(
@@ -46,9 +46,7 @@ class TerminalReporter(LiveBar):
         if self._task is not None:
             self.bar.remove_task(self._task)
             self._task = None
-        terms = [
-            f"{t} {v:.4f}" for t, v in row["train_loss"].items() if v is not None and t not in ("total", "fractions")
-        ]
+        terms = [f"{t} {v:.4f}" for t, v in row["train_loss"].items() if v is not None and t != "total"]
         found = [f"{k.replace('_', ' ')} {v:.3f}" for k, v in row["validation"].items() if v is not None]
         self.say(
             f"epoch {row['epoch']}: train {', '.join(terms)} | validation loss {row['validation_loss']:.4f}, "

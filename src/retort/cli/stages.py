@@ -1,4 +1,4 @@
-"""What a command is doing, on stderr: a live bar on a terminal, plain lines elsewhere."""
+"""Progress of a command in stages, on stderr."""
 
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn
 
@@ -6,7 +6,7 @@ from retort.cli.live_bar import LiveBar
 
 
 class Stages(LiveBar):
-    """What is being done: a live bar on a terminal, a plain line for each stage elsewhere."""
+    """Shows the current stage: a live bar on a terminal, a plain line for each stage elsewhere."""
 
     def __init__(self) -> None:
         super().__init__(TextColumn("{task.description}"), BarColumn(bar_width=30), MofNCompleteColumn())

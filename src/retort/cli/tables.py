@@ -1,42 +1,50 @@
-"""The report's tables, drawn for a terminal."""
+"""The report's tables on a terminal."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rich import box
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from retort.report.bench_table import ceilings_table, speed_table
-from retort.report.tables import Cell, Column, Table, cost_table, judged_table, pairs_table, seed_table
+from retort.evaluation.metrics import METRICS
+from retort.report.bench.tables import ceilings_table, speed_table
+from retort.report.comparison import Comparison
+from retort.report.comparison_tables import cost_table, figures_table, judged_table, losses_table, pairs_table
+from retort.report.tables import Cell, Column, Table
 
-# What fits a terminal; the report holds them all.
+# As many as fit a terminal; the report has all.
 _METRICS = ("average_precision", "roc_auc", "f1", "accuracy")
 _NARROWEST = 110
+# Blanks around a column's content, and between it and the next column.
+_BORDER = 3
 
 
-def print_comparison(comparison: Mapping[str, Any]) -> None:
-    """The original assignment's table, the judged one, cost, the differences, and the verdict in words."""
-    console = _console()
+def print_comparison(content: Mapping[str, Any]) -> None:
+    """comparison.json on stdout: losses, figures, cost, paired differences, and the verdict."""
+    console, comparison = _console(), Comparison(content)
     for title, table in (
-        ("After the last epoch", seed_table(comparison)),
+        ("After the last epoch", losses_table(comparison)),
         ("Judged on the test split, with 95 % intervals", judged_table(comparison, metrics=_METRICS)),
         ("Cost", _without(cost_table(comparison), "peak memory", "p95")),
         ("Differences in average precision on the same test comments", pairs_table(comparison, baselines=False)),
     ):
         _print(console, title, table)
     console.print()
-    console.print(Text(comparison["verdict"]))
+    console.print(Text(content["verdict"]))
 
 
-def print_figures(test: Mapping[str, Any]) -> None:
-    """One model's figures: a line per metric, a column per attribute."""
-    by_attribute = {name: {"test": {"figures": figures}} for name, figures in test.items()}
-    table = judged_table({"arms": by_attribute}, "figures")
-    columns = (Column("", numeric=False), *(Column(row[0].text) for row in table.rows))
-    lines = zip(table.columns[1:], zip(*(row[1:] for row in table.rows), strict=True), strict=True)
-    _print(_console(), "", Table(columns, tuple((Cell(column.title), *cells) for column, cells in lines)))
+def print_figures(test: Mapping[str, Mapping[str, Any]]) -> None:
+    """One model's figures, {label: {metric: figure}}: a line for each label, a column for each metric.
+
+    The metrics that do not fit the terminal beside each other are in further tables.
+    """
+    console, table = _console(), figures_table(test, METRICS)
+    for part in _parts(Table((Column("label", numeric=False), *table.columns[1:]), table.rows), console.width):
+        _print(console, "", part)
 
 
 def print_bench(result: Mapping[str, Any]) -> None:
@@ -46,13 +54,36 @@ def print_bench(result: Mapping[str, Any]) -> None:
 
 
 def _console() -> Console:
-    # Piped into a file there is no width to respect.
+    # A file or a pipe has no width to respect.
     console = Console(highlight=False)
     return console if console.is_terminal else Console(highlight=False, width=max(console.width, _NARROWEST))
 
 
+def _parts(table: Table, width: int) -> Iterator[Table]:
+    """Tables of about as many columns each, no wider than `width`; all begin with the first column."""
+    first, *others = (_column_width(table, place) for place in range(len(table.columns)))
+    # A longer name is folded.
+    room = width - 1 - (min(first, width // 2) + _BORDER)
+    most = max(1, room // (max(others) + _BORDER))
+    size = math.ceil(len(others) / math.ceil(len(others) / most))
+    for start in range(1, len(table.columns), size):
+        chosen = (0, *range(start, min(start + size, len(table.columns))))
+        yield _only(table, chosen)
+
+
+def _column_width(table: Table, place: int) -> int:
+    lines = [table.columns[place].title]
+    for row in table.rows:
+        lines += _cell_text(table, row[place]).plain.splitlines()
+    return max(map(cell_len, lines))
+
+
 def _without(table: Table, *titles: str) -> Table:
-    kept = [i for i, column in enumerate(table.columns) if not column.title.endswith(titles)]
+    return _only(table, [i for i, column in enumerate(table.columns) if not column.title.endswith(titles)])
+
+
+def _only(table: Table, kept: Sequence[int]) -> Table:
+    """The table with the columns at these places."""
     return Table(tuple(table.columns[i] for i in kept), tuple(tuple(row[i] for i in kept) for row in table.rows))
 
 
@@ -60,16 +91,17 @@ def _print(console: Console, title: str, table: Table) -> None:
     console.print()
     drawn = RichTable(title=title or None, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
     for column in table.columns:
-        drawn.add_column(column.title, justify="right" if column.numeric else "left")
+        drawn.add_column(column.title, justify="right" if column.numeric else "left", overflow="fold")
     for row in table.rows:
-        cells = []
-        for cell in row:
-            mark = table.mark(cell)
-            cell_text = Text(cell.text + (f" [{mark}]" if mark else ""))
-            if cell.note:
-                cell_text.append(f"\n{cell.note}", style="dim")
-            cells.append(cell_text)
-        drawn.add_row(*cells)
+        drawn.add_row(*(_cell_text(table, cell) for cell in row))
     console.print(drawn)
     for number, footnote in enumerate(table.footnotes, 1):
         console.print(Text(f"[{number}] {footnote}", style="dim"))
+
+
+def _cell_text(table: Table, cell: Cell) -> Text:
+    mark = table.mark(cell)
+    text = Text(cell.text + (f" [{mark}]" if mark else ""))
+    if cell.note:
+        text.append(f"\n{cell.note}", style="dim")
+    return text

@@ -1,96 +1,83 @@
-"""Which column of a source holds what: as named, or by headers that are known."""
+"""Which column of a source holds what: as the user names it, else by the headers that the task knows."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from retort.attributes import ATTRIBUTES, IDENTITIES, PRIMARY
-from retort.config import TEXT_HEADERS, ColumnNames
-from retort.data.faults import is_encodable
-from retort.errors import DataError
-
-_KNOWN_ID = ("id",)
-# `target` is Kaggle's name of 2019; the last ones are those of the Jigsaw challenge of 2018, or Perspective's.
-_KNOWN_ATTRIBUTES = {name: (name,) for name in ATTRIBUTES} | {
-    PRIMARY: (PRIMARY, "target", "toxic"),
-    "severe_toxicity": ("severe_toxicity", "severe_toxic"),
-    "identity_attack": ("identity_attack", "identity_hate"),
-    "obscene": ("obscene", "profanity"),
-    "sexual_explicit": ("sexual_explicit", "sexually_explicit"),
-}
+from retort.errors import ConfigError, DataError
+from retort.strict import nearest
+from retort.tasks import Task
+from retort.tasks.task import ID, SPLIT, TEXT
 
 
 @dataclass(frozen=True)
 class Columns:
-    """Which column of a source holds what."""
+    """Which column of a source holds what.
 
-    text: str
-    id: str | None
-    split: str | None
-    attributes: dict[str, str]
-    identities: dict[str, str]
-
-    @property
-    def needed(self) -> list[str]:
-        """All columns to read, each once."""
-        optional = [name for name in (self.id, self.split) if name is not None]
-        return list(dict.fromkeys([self.text, *optional, *self.numeric.values()]))
-
-    @property
-    def numeric(self) -> dict[str, str]:
-        """Attribute or identity name to column."""
-        return self.attributes | self.identities
-
-
-def find_columns(found: Sequence[str], names: ColumnNames, where: str, *, labelled: bool) -> Columns:
-    """The columns by the given names, else by the known headers (whatever their case).
-
-    Without `labelled` only the text has to be there, and ratings are not read. Raises DataError naming
-    what was found and the flag that helps.
+    headers: name (text, id, split, a label, an identity) -> header in the source. primary: the label that no row may
+    lack, None where labels are not read.
     """
-    by_header = {name.strip().casefold(): name for name in reversed(found)}
 
-    def column(given: str | None, known: Sequence[str]) -> str | None:
-        if given is not None:
-            return given if given in found else None
-        return next((by_header[name] for name in known if name in by_header), None)
+    headers: dict[str, str]
+    attributes: tuple[str, ...] = ()
+    identities: tuple[str, ...] = ()
+    primary: str | None = None
 
-    def required(given: str | None, known: Sequence[str], flag: str) -> str:
-        name = column(given, known)
-        if name is None:
-            looked_for = " or ".join(repr(n) for n in ([given] if given else known))
-            raise DataError(f"{where}: no column {looked_for}; found {_listed(found)}. Name it with {flag}.")
-        return name
-
-    text = required(names.text, TEXT_HEADERS, "--text-column")
-    identifier = required(names.id, _KNOWN_ID, "--id-column") if names.id else column(None, _KNOWN_ID)
-    attributes: dict[str, str] = {}
-    identities: dict[str, str] = {}
-    if labelled:
-        for attribute in ATTRIBUTES:
-            given = getattr(names, attribute)
-            known = _KNOWN_ATTRIBUTES[attribute]
-            if attribute == PRIMARY or given:
-                attributes[attribute] = required(given, known, f"--{attribute.replace('_', '-')}-column")
-            elif (name := column(None, known)) is not None:
-                attributes[attribute] = name
-        identities = {i: by_header[i] for i in IDENTITIES if i in by_header}
-    columns = Columns(text, identifier, by_header.get("split") if labelled else None, attributes, identities)
-    for name in columns.needed:
-        if list(found).count(name) > 1:
-            raise DataError(f"{where}: {list(found).count(name)} columns are called {name!r}; rename all but one")
-    return columns
+    @property
+    def rated(self) -> tuple[str, ...]:
+        """The columns that hold shares of raters."""
+        return (*self.attributes, *self.identities)
 
 
-def identifier(cell: Any, row: int) -> str:
-    """The source's own identifier as text, else the row number."""
-    if cell is None or cell != cell or not str(cell).strip():
-        return str(row)
-    text = str(cell).strip()
-    return text if is_encodable(text) else str(row)
+def require_known_columns(columns: Mapping[str, str], task: Task) -> None:
+    """Raises ConfigError for a name other than text, id, split and the task's labels, and for a header named twice."""
+    for name, header in columns.items():
+        if name not in task.headers:
+            known = f"{nearest(name, task.headers)}; columns are {', '.join(task.headers)}"
+            raise ConfigError(f"column {name}={header}: the task {task.name!r} has no column {name!r}{known}")
+        other = next(other for other, named in columns.items() if named == header)
+        if other != name:
+            raise ConfigError(f"column {name}={header}: {header!r} is given for {other!r} too; keep it for one of them")
+
+
+def find_columns(
+    found: Sequence[str], columns: Mapping[str, str], task: Task, where: str, *, labelled: bool
+) -> Columns:
+    """The columns by the names in `columns`, else by the task's known headers (whatever their case).
+
+    A header that `columns` gives to one column is not taken for another. Without `labelled` only text and id are
+    looked for. Raises ConfigError for an unknown name in `columns`; DataError, with the headers found and the option
+    that helps, when the text, the primary label or a named column is missing.
+    """
+    require_known_columns(columns, task)
+    named = set(columns.values())
+    by_header = {header.strip().casefold(): header for header in reversed(found) if header not in named}
+    headers: dict[str, str] = {}
+    for name in (TEXT, ID, *((SPLIT, *task.names) if labelled else ())):
+        known = (columns[name],) if name in columns else task.headers[name]
+        at = [header for header in known if header in found] if name in columns else _found(known, by_header)
+        if at:
+            headers[name] = at[0]
+        elif name in columns or name in (TEXT, task.primary):
+            looked_for = " or ".join(repr(header) for header in known)
+            raise DataError(
+                f"{where}: no column {looked_for}; found {_listed(found)}. Name it with --column {name}=HEADER."
+            )
+    identities = {name: by_header[name] for name in task.identities.columns if labelled and name in by_header}
+    _refuse_repeated(found, [*headers.values(), *identities.values()], where)
+    return Columns(headers | identities, task.in_order(headers), tuple(identities), task.primary if labelled else None)
+
+
+def _found(known: Sequence[str], by_header: Mapping[str, str]) -> list[str]:
+    return [by_header[header.casefold()] for header in known if header.casefold() in by_header]
+
+
+def _refuse_repeated(found: Sequence[str], needed: Sequence[str], where: str) -> None:
+    for header in needed:
+        if list(found).count(header) > 1:
+            raise DataError(f"{where}: {list(found).count(header)} columns are called {header!r}; rename all but one")
 
 
 def _listed(found: Sequence[str]) -> str:
-    """Column names, shortened: without a header the first comment stands in their place."""
-    shown = ", ".join(repr(name if len(name) <= 30 else name[:27] + "...") for name in found[:50])
+    """Headers, shortened: in a file without a header line the first comment is in their place."""
+    shown = ", ".join(repr(header if len(header) <= 30 else header[:27] + "...") for header in found[:50])
     return (shown or "nothing") + (f" and {len(found) - 50} more" if len(found) > 50 else "")

@@ -1,12 +1,12 @@
-"""What can be wrong with a row, and how such rows are counted and told."""
+"""What can be wrong with a row, and how such rows are counted and reported."""
 
 from dataclasses import dataclass, field
 from typing import Any
 
 from retort.text import is_blank
 
-# Above this share of faulty rows the file is not what its reader believes it to be.
-MOST_FAULTY = 0.01
+# With a larger share of faulty rows the file is probably not the intended one, or read with the wrong columns.
+FAULTY_SHARE_ALLOWED = 0.01
 ROWS_NAMED = 5
 
 BLANK = "blank text"
@@ -23,7 +23,7 @@ DUPLICATE = "duplicate text"
 
 @dataclass(frozen=True)
 class Dropped:
-    """How many rows one fault cost, and the first five of them, counted from 1 without the header."""
+    """The rows with one fault: how many, and the numbers of the first five, counted from 1 without the header."""
 
     count: int
     first_rows: tuple[int, ...]
@@ -32,8 +32,8 @@ class Dropped:
         """For JSON."""
         return {"count": self.count, "first_rows": list(self.first_rows)}
 
-    def told(self, fault: str) -> str:
-        """For people: how often the fault was met, and where."""
+    def summary(self, fault: str) -> str:
+        """For people: `7 x blank text, rows 5, 17, 90, 400, 401, ...`."""
         rows = ", ".join(str(row) for row in self.first_rows)
         more = ", ..." if self.count > len(self.first_rows) else ""
         return f"{self.count:,} x {fault}, {'row' if self.count == 1 else 'rows'} {rows}{more}"
@@ -41,29 +41,28 @@ class Dropped:
 
 @dataclass
 class Faults:
-    """Counts rows that cannot be used, with the first few row numbers of each fault."""
+    """Counts rows that cannot be used. dropped: by fault, in the order in which the faults were first met."""
 
-    counts: dict[str, int] = field(default_factory=dict)
-    rows: dict[str, list[int]] = field(default_factory=dict)
+    dropped: dict[str, Dropped] = field(default_factory=dict)
 
     def add(self, fault: str, row: int) -> None:
         """One more row (numbers rise from call to call)."""
-        self.counts[fault] = self.counts.get(fault, 0) + 1
-        first = self.rows.setdefault(fault, [])
-        if len(first) < ROWS_NAMED:
-            first.append(row)
+        before = self.dropped.get(fault, Dropped(0, ()))
+        first = before.first_rows if before.count >= ROWS_NAMED else (*before.first_rows, row)
+        self.dropped[fault] = Dropped(before.count + 1, first)
 
     @property
     def total(self) -> int:
-        return sum(self.counts.values())
+        """The number of all these rows."""
+        return sum(dropped.count for dropped in self.dropped.values())
 
-    def dropped(self) -> dict[str, Dropped]:
-        """By fault, in the order in which they were first met."""
-        return {fault: Dropped(count, tuple(self.rows[fault])) for fault, count in self.counts.items()}
+    def too_many_of(self, rows: int) -> bool:
+        """Whether more than 1 % of `rows` are faulty."""
+        return self.total > FAULTY_SHARE_ALLOWED * rows
 
-    def told(self) -> str:
+    def summary(self) -> str:
         """For people: every fault in one line."""
-        return "; ".join(dropped.told(fault) for fault, dropped in self.dropped().items())
+        return "; ".join(dropped.summary(fault) for fault, dropped in self.dropped.items())
 
 
 def text_fault(text: Any) -> str | None:

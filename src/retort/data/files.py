@@ -1,37 +1,54 @@
-"""Reads a whole file of comments into one table."""
+"""The rows of a data file as a stream of chunks whose columns have names. Needs no more than its format does."""
 
+import zlib
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-import pyarrow as pa
+from retort.data.chunks import Cells, ChunkLimit, RawChunk
+from retort.data.columns import Columns, find_columns
+from retort.data.formats import format_of
+from retort.data.packing import ending
+from retort.errors import DataError, first_line
+from retort.tasks import Task
 
-from retort.config import ColumnNames
-from retort.data.comments import Comments, Gatherer
-from retort.data.parquet import arrow_cells
-from retort.data.rows import file_ending, read_chunks
-from retort.runs import data_sha256
+
+@dataclass(frozen=True)
+class NamedChunk:
+    """A raw chunk, and what its columns hold. numbers: the numbers of its rows, from 1 without the header, rising."""
+
+    columns: Columns
+    numbers: Sequence[int]
+    raw: RawChunk
+
+    def cells(self, name: str) -> Cells:
+        """The cells of a column (text, id, split, a label or an identity) of the rows that parsed."""
+        return self.raw.cells[self.columns.headers[name]]
 
 
-def read_file(path: Path, columns: ColumnNames, *, labelled: bool = True, source: str | None = None) -> Comments:
-    """The comments of one file; its ending tells the format, its header (or `columns`) what stands where.
+def read_chunks(
+    path: Path, task: Task, columns: Mapping[str, str], *, labelled: bool, limit: ChunkLimit | None = None
+) -> Generator[NamedChunk, None, None]:
+    """All rows of one file, in order.
 
-    Without `labelled` only texts are needed, and ratings are neither read nor checked. `source` is what
-    the report calls the file. Raises DataError for a file that is missing, unreadable or unfit, or that
-    has more than 1 % faulty rows.
+    The ending names the format; `columns` (name -> header) and the headers that the task knows say which column holds
+    what. Without `labelled` no label is looked for. Raises ConfigError for an unknown name in `columns`, DataError for
+    a file that is missing, empty, unreadable or truncated, possibly only after reading part of it.
     """
-    file_ending(path)
-    digest = data_sha256(path)
-    chunks = read_chunks(path, columns, labelled=labelled)
-    first = next(chunks)
-    gatherer = Gatherer(str(path), first.columns)
-    gatherer.take(first)
-    for chunk in chunks:
-        gatherer.take(chunk)
-    return gatherer.finish(source or str(path), digest)
+    chosen: list[Columns] = []
 
+    def choose(headers: Sequence[str]) -> list[str]:
+        chosen.append(find_columns(headers, columns, task, str(path), labelled=labelled))
+        return list(chosen[0].headers.values())
 
-def add_batch(gatherer: Gatherer, batch: pa.RecordBatch) -> None:
-    """All needed columns of an Arrow batch, numbered on from the rows read before."""
-    cells = {name: arrow_cells(batch.column(name)) for name in gatherer.columns.needed}
-    first = gatherer.rows_read + 1
-    gatherer.rows_read += batch.num_rows
-    gatherer.add(cells, range(first, first + batch.num_rows))
+    number = 1
+    try:
+        for raw in format_of(path).read(path, choose, limit or ChunkLimit()):
+            yield NamedChunk(chosen[0], range(number, number + raw.count), raw)
+            number += raw.count
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(
+            f"{path}: is not a readable {ending(path)[1:]} file ({first_line(error)}); take a whole copy of it"
+        ) from error
+    if number == 1:
+        raise DataError(f"{path}: no rows below the header; give a file that holds comments")

@@ -1,16 +1,12 @@
-"""Reads comments of a Hugging Face data set: drawn rows only, from Parquet files, at one pinned commit."""
+"""Reads comments of a Hugging Face data set: only the drawn rows, from Parquet files, at one pinned commit.
 
-import contextlib
-import errno
-import re
-import threading
-import urllib.error
-import urllib.request
-from collections.abc import Iterable, Iterator, Sequence
+Not with `datasets` or `pyarrow.dataset`, which fetch whole files where a few row groups are enough.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,120 +14,62 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from retort.config import ColumnNames
-from retort.data.columns import find_columns
-from retort.data.comments import Comments, Gatherer, ReadReport
-from retort.data.faults import DUPLICATE, Dropped, Faults
-from retort.data.files import add_batch
-from retort.data.parquet import arrow_cells
-from retort.errors import ConfigError, DataError, ResourceError, RetortError
+from retort.data.arrow import cells_of
+from retort.data.checks import CheckedRows, check
+from retort.data.chunks import RawChunk
+from retort.data.columns import Columns, find_columns
+from retort.data.comments import Comments, ReadReport, gather
+from retort.data.faults import DUPLICATE, Faults
+from retort.data.files import NamedChunk
+from retort.data.hub_files import HubFile, Repository, as_data_errors, find_repository
+from retort.errors import ConfigError
 from retort.runs import SPLIT_NAMES
+from retort.tasks import Task
+from retort.tasks.task import TEXT
 from retort.text import fold
 
-# The commits read when no revision is asked for; other data sets are read at their newest one.
-PINNED = {"google/civil_comments": "f2970eb3a55777454c94069077cc8d9b5866312d"}
-
-# Together with the import of huggingface_hub this stays within five seconds.
-REACH_SECONDS = 3.0
-# What one more request costs, in bytes that could have been read meanwhile (50 ms at 5 MB/s).
+# The cost of a request, in bytes that could be read in the same time (50 ms at 5 MB/s).
 REQUEST_BYTES = 256 * 1024
 _CONNECTIONS = 4
-_COMMIT = re.compile("[0-9a-f]{40}")
-_LOCAL = "give a local file with --data FILE, or take the quickstart preset, which needs no network"
 
 
 def read_hub(
     hub_id: str,
     revision: str | None,
+    task: Task,
+    columns: Mapping[str, str],
     *,
     comments: int | None,
     seed: int,
     official_splits: bool,
     taken: Iterable[str] = (),
-    columns: ColumnNames | None = None,
 ) -> Comments:
-    """Comments of the data set's `train` split: all of them, or as many as asked, drawn uniformly.
+    """Comments of the data set's `train` split: all of them, or `comments` drawn uniformly.
 
     A drawn row that is faulty, or whose text was drawn before or is among the `taken` ones, is replaced by
     the next one drawn. With `official_splits` validation and test are read as well, whole (their texts are
     taken), and `frame` has the column `split`.
-    Raises DataError within five seconds when the hub cannot be reached, ConfigError when fewer comments
-    are there than asked.
+    Raises DataError within five seconds when the hub cannot be reached, ConfigError when it has fewer
+    comments than requested.
     """
-    with _failures_told(hub_id):
+    with as_data_errors(hub_id):
         needed = SPLIT_NAMES if official_splits else ("train",)
-        repository = _find(hub_id, revision or PINNED.get(hub_id), needed)
-        names = columns or ColumnNames()
-        train = repository.split("train", names)
-        others = {name: _all(repository.split(name, names)) for name in needed if name != "train"}
+        repository = find_repository(hub_id, revision, needed)
+        parts = {name: SplitRows(repository, name, task, columns) for name in needed}
+        others = {name: _all(part) for name, part in parts.items() if name != "train"}
         if comments is None:
-            drawn = _all(train)
+            drawn = _all(parts["train"])
         else:
-            seen = {
-                fold(text) for texts in (taken, *(part.frame["text"] for part in others.values())) for text in texts
+            seen = {fold(text) for text in taken} | {
+                fold(text) for other in others.values() for text in other.frame["text"]
             }
-            drawn = _drawn(train, comments, seed, seen)
+            drawn = _drawn(parts["train"], comments, seed, seen)
     return _joined({"train": drawn} | others, repository.name) if others else drawn
-
-
-# --- rows out of Parquet files ---
-
-
-@dataclass(frozen=True)
-class HubFile:
-    """One Parquet file: a local path, or a name to read from the hub."""
-
-    name: str
-    size: int
-    path: Path | None
-
-
-@dataclass(frozen=True)
-class Repository:
-    """A data set at one commit."""
-
-    hub_id: str
-    commit: str
-    files: tuple[HubFile, ...]
-
-    @property
-    def name(self) -> str:
-        return f"{self.hub_id}@{self.commit}"
-
-    def split(self, split: str, names: ColumnNames) -> "SplitRows":
-        """The rows of one split, by the usual names: `data/train-00000-of-00002.parquet`, `train/0000.parquet`."""
-        files = tuple(f for f in self.files if _split_of(f.name) == split)
-        if not files:
-            raise DataError(f"{self.name}: no Parquet files of a split {split!r}; {_LOCAL}")
-        return SplitRows(self, split, files, names)
-
-    def fetched(self, file: HubFile) -> HubFile:
-        """The same file, downloaded whole to the Hugging Face cache."""
-        import huggingface_hub
-
-        path = huggingface_hub.hf_hub_download(
-            self.hub_id, file.name, repo_type="dataset", revision=self.commit, etag_timeout=REACH_SECONDS
-        )
-        return replace(file, path=Path(path))
-
-    def opened(self, file: HubFile) -> Any:
-        """A seekable binary file; of a remote one each read fetches just the bytes asked for."""
-        if file.path is not None:
-            return file.path.open("rb")
-        import huggingface_hub
-
-        path = f"datasets/{self.hub_id}@{self.commit}/{file.name}"
-        return huggingface_hub.HfFileSystem().open(path, "rb", cache_type="none")
-
-
-def _split_of(name: str) -> str | None:
-    match = re.search(r"(?:^|/)(train|validation|test)(?:[-./][^/]*)?\.parquet$", name)
-    return match[1] if match else None
 
 
 @dataclass(frozen=True)
 class RowGroup:
-    """A run of rows that is read at once."""
+    """Rows that are read at once. file: number of their file; index: theirs in the file; size: bytes to fetch."""
 
     file: int
     index: int
@@ -143,14 +81,15 @@ class RowGroup:
 class SplitRows:
     """The rows of one split, numbered from 0 across its files."""
 
-    def __init__(self, repository: Repository, split: str, files: tuple[HubFile, ...], names: ColumnNames) -> None:
+    def __init__(self, repository: Repository, split: str, task: Task, columns: Mapping[str, str]) -> None:
         self.name = f"{repository.name} ({split})"
         self._repository = repository
-        self._files = files
+        self._files = repository.files_of(split)
         with ThreadPoolExecutor(_CONNECTIONS) as pool:
-            self._metadata = list(pool.map(self._read_metadata, files))
+            self._metadata = list(pool.map(self._read_metadata, self._files))
         found: list[str] = self._metadata[0].schema.to_arrow_schema().names
-        self.columns = find_columns(found, names, self.name, labelled=True)
+        self.columns: Columns = find_columns(found, columns, task, self.name, labelled=True)
+        self._headers = list(self.columns.headers.values())
 
     def _read_metadata(self, file: HubFile) -> Any:
         with self._repository.opened(file) as binary:
@@ -164,13 +103,14 @@ class SplitRows:
             for index in range(metadata.num_row_groups):
                 group = metadata.row_group(index)
                 chunks = [group.column(c) for c in range(group.num_columns)]
-                size = sum(c.total_compressed_size for c in chunks if c.path_in_schema in self.columns.needed)
+                size = sum(c.total_compressed_size for c in chunks if c.path_in_schema in self._headers)
                 groups.append(RowGroup(number, index, first, group.num_rows, size))
                 first += group.num_rows
         return groups
 
     @property
     def rows(self) -> int:
+        """The number of rows."""
         return sum(group.rows for group in self.groups)
 
     def touched(self, indices: np.ndarray) -> list[RowGroup]:
@@ -196,7 +136,7 @@ class SplitRows:
             with self._repository.opened(self._files[group.file]) as binary:
                 # pre_buffer joins the columns of a group into one request.
                 file = pq.ParquetFile(binary, metadata=self._metadata[group.file], pre_buffer=True)
-                return file.read_row_group(group.index, columns=self.columns.needed, use_threads=False)
+                return file.read_row_group(group.index, columns=self._headers, use_threads=False)
 
         with ThreadPoolExecutor(_CONNECTIONS) as pool:
             for start in range(0, len(groups), _CONNECTIONS):
@@ -213,46 +153,56 @@ class SplitRows:
             tables.append(table.take(pa.array(ascending[low:high] - group.first_row)))
         return pa.concat_tables(tables).take(pa.array(np.argsort(order, kind="stable")))
 
+    def checked(self, table: pa.Table, numbers: Sequence[int]) -> CheckedRows:
+        """Rows of the split, checked; `numbers` counts them from 1."""
+        cells = {header: cells_of(table.column(header).combine_chunks()) for header in self._headers}
+        return check(NamedChunk(self.columns, numbers, RawChunk(table.num_rows, cells, {}, 1.0)))
+
 
 def _all(split: SplitRows) -> Comments:
     split.prepare(np.arange(split.rows))
-    gatherer = Gatherer(split.name, split.columns)
-    for table in split.batches(split.groups):
-        for batch in table.combine_chunks().to_batches():
-            add_batch(gatherer, batch)
-    return gatherer.finish(split.name, None)
+    checked = (
+        split.checked(table, range(group.first_row + 1, group.first_row + 1 + group.rows))
+        for group, table in zip(split.groups, split.batches(split.groups), strict=True)
+    )
+    return gather(checked, split.columns, split.name)
 
 
 def _drawn(split: SplitRows, comments: int, seed: int, seen: set[str]) -> Comments:
+    """`comments` usable rows whose texts differ from one another and from `seen`."""
     if comments > split.rows:
         raise ConfigError(f"data.comments = {comments}: {split.name} has only {split.rows} rows; ask for fewer")
     order = np.random.default_rng(seed).permutation(split.rows)
     split.prepare(order[:comments])
-    gatherer = Gatherer(split.name, split.columns)
     duplicates = Faults()
-    kept = 0
+    return gather(_draws(split, order, comments, seen, duplicates), split.columns, split.name, duplicates=duplicates)
+
+
+def _draws(
+    split: SplitRows, order: np.ndarray, comments: int, seen: set[str], duplicates: Faults
+) -> Iterator[CheckedRows]:
+    """Rows in the given order until `comments` of them are usable; adds those whose text is `seen` to `duplicates`."""
+    kept = at = 0
     while kept < comments:
-        indices = order[gatherer.rows_read : gatherer.rows_read + comments - kept]
+        indices = order[at : at + comments - kept]
+        at += len(indices)
         if not len(indices):
             raise ConfigError(
                 f"data.comments = {comments}: {split.name} has only {kept} usable comments that differ; ask for fewer"
             )
         table = split.take(indices)
-        first = _first_seen(table.column(split.columns.text).combine_chunks(), seen)
-        for row in indices[~first]:
-            duplicates.add(DUPLICATE, int(row) + 1)
-        fresh = table.filter(pa.array(first))
-        cells = {name: arrow_cells(fresh.column(name).combine_chunks()) for name in split.columns.needed}
-        kept += int(gatherer.add(cells, [int(row) + 1 for row in indices[first]]).sum())
-        gatherer.rows_read += len(indices)
-    result = gatherer.finish(split.name, None)
-    return replace(result, report=replace(result.report, dropped=result.report.dropped | duplicates.dropped()))
+        fresh = _first_seen(table.column(split.columns.headers[TEXT]).combine_chunks(), seen)
+        for index in indices[~fresh]:
+            duplicates.add(DUPLICATE, int(index) + 1)
+        rows = split.checked(table.filter(pa.array(fresh)), [int(index) + 1 for index in indices[fresh]])
+        kept += len(rows.places)
+        yield rows
 
 
 def _first_seen(texts: pa.Array, seen: set[str]) -> np.ndarray:
-    """Which of the texts were not met before; adds them to `seen`. What is no text is left for others to judge."""
+    """Which of the texts are not in `seen`; adds them. A blank one, or one that is no text, is left to the checks."""
     first = np.ones(len(texts), bool)
-    for i, text in enumerate(arrow_cells(texts)):
+    for i, text in enumerate(cells_of(texts)):
         if isinstance(text, str) and text.strip():
             key = fold(text)
             first[i] = key not in seen
@@ -261,105 +211,13 @@ def _first_seen(texts: pa.Array, seen: set[str]) -> np.ndarray:
 
 
 def _joined(parts: dict[str, Comments], name: str) -> Comments:
-    """The official splits as one: train keeps its row numbers as ids, the others' stand behind their split's name."""
-    frames = []
-    for split, part in parts.items():
-        frame = part.frame.assign(split=split)
-        if split != "train":
-            frame["id"] = f"{split}-" + frame["id"]
-        frames.append(frame)
-    reports = {split: part.report for split, part in parts.items()}
-    dropped: dict[str, Dropped] = {
-        f"{fault} ({split})": found for split, report in reports.items() for fault, found in report.dropped.items()
+    """The official splits as one. Ids of train stay row numbers; the others' are preceded by their split's name."""
+    frames = [
+        part.frame.assign(split=split, id=("" if split == "train" else f"{split}-") + part.frame["id"])
+        for split, part in parts.items()
+    ]
+    dropped = {
+        f"{fault} ({split})": rows for split, part in parts.items() for fault, rows in part.report.dropped.items()
     }
-    rows_read = sum(report.rows_read for report in reports.values())
-    train = parts["train"]
-    report = ReadReport(name, None, rows_read, dropped)
-    return Comments(pd.concat(frames, ignore_index=True), train.attributes, train.identities, report)
-
-
-# --- the hub, or its cache ---
-
-
-def _find(hub_id: str, revision: str | None, needed: Sequence[str]) -> Repository:
-    """The data set's Parquet files: from the cache when those of the needed splits are there, else on the hub."""
-    from huggingface_hub import HfApi, constants
-
-    cached = _cached(hub_id, revision, needed) if revision and _COMMIT.fullmatch(revision) else None
-    if cached:
-        return cached
-    if constants.HF_HUB_OFFLINE:
-        raise DataError(f"{hub_id}: not in the cache, and HF_HUB_OFFLINE forbids to fetch it; {_LOCAL}")
-    _check_reachable(hub_id, constants.ENDPOINT)
-    info = HfApi().dataset_info(hub_id, revision=revision, files_metadata=True, timeout=10)
-    files = tuple(
-        HubFile(sibling.rfilename, sibling.size or 0, None)
-        for sibling in sorted(info.siblings or [], key=lambda s: s.rfilename)
-        if _split_of(sibling.rfilename)
-    )
-    return Repository(hub_id, str(info.sha), files)
-
-
-def _cached(hub_id: str, commit: str, needed: Sequence[str]) -> Repository | None:
-    """The data set from the Hugging Face cache, or None unless every file of the needed splits is there."""
-    import huggingface_hub
-
-    try:
-        folder = Path(
-            huggingface_hub.snapshot_download(hub_id, repo_type="dataset", revision=commit, local_files_only=True)
-        )
-    except (huggingface_hub.errors.LocalEntryNotFoundError, OSError):
-        return None
-    paths = sorted(path for path in folder.rglob("*.parquet") if _split_of(path.relative_to(folder).as_posix()))
-    if not _complete([path.name for path in paths], needed):
-        return None
-    files = [HubFile(path.relative_to(folder).as_posix(), path.stat().st_size, path) for path in paths]
-    return Repository(hub_id, commit, tuple(files))
-
-
-def _complete(names: Sequence[str], needed: Sequence[str]) -> bool:
-    """Whether the needed splits are whole, by the count in names like `train-00000-of-00002.parquet`."""
-
-    def whole(split: str) -> bool:
-        counts = [int(m[1]) for name in names if (m := re.fullmatch(rf"{split}-\d+-of-(\d+).*\.parquet", name))]
-        return bool(counts) and len(counts) == counts[0]
-
-    return all(whole(split) for split in needed)
-
-
-def _check_reachable(hub_id: str, endpoint: str) -> None:
-    """Raises DataError when nothing answers: without this, a client without a network retries for half a minute."""
-    failure: list[str] = ["no answer"]
-
-    def knock() -> None:
-        try:
-            urllib.request.urlopen(urllib.request.Request(endpoint, method="HEAD"), timeout=REACH_SECONDS)
-        except urllib.error.HTTPError:
-            pass  # any answer will do
-        except (OSError, ValueError) as error:
-            failure[:] = [str(getattr(error, "reason", None) or error)]
-            return
-        failure.clear()
-
-    # A name look-up knows no timeout, so it is left behind in a thread when it takes too long.
-    thread = threading.Thread(target=knock, daemon=True)
-    thread.start()
-    thread.join(REACH_SECONDS)
-    if failure:
-        raise DataError(f"{hub_id}: {endpoint} cannot be reached ({failure[0]}); {_LOCAL}")
-
-
-@contextlib.contextmanager
-def _failures_told(hub_id: str) -> Iterator[None]:
-    try:
-        yield
-    except RetortError:
-        raise
-    # The hub's client, its HTTP library, fsspec and pyarrow each raise kinds of their own; all mean the same here.
-    except Exception as error:
-        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):
-            raise ResourceError(
-                f"{hub_id}: {error.strerror} at {error.filename}; free some space, or set HF_HOME"
-            ) from error
-        said = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise DataError(f"{hub_id}: could not be read from the hub ({said}); {_LOCAL}") from error
+    report = ReadReport(name, None, sum(part.report.rows_read for part in parts.values()), dropped)
+    return replace(parts["train"], frame=pd.concat(frames, ignore_index=True), report=report)

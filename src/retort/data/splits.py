@@ -1,18 +1,19 @@
-"""Draws comments with a seed and puts them into train, validation and test, no text in two of them."""
+"""Draws comments with a seed and splits them into train, validation and test, no text in two of them."""
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
 import pandas as pd
 
-from retort.attributes import ATTRIBUTES, IDENTITIES, PRIMARY, in_order
 from retort.config import DataSettings
 from retort.data.comments import Comments, unique
+from retort.data.stratification import iterative_stratification
 from retort.errors import ConfigError, DataError
 from retort.runs import SPLIT_NAMES
+from retort.tasks import Task
 from retort.text import fold
 
 # An attribute with fewer training rows than this on one side of its threshold cannot be learnt.
@@ -24,8 +25,8 @@ class Splits:
     """Comments with their split.
 
     `frame` is as `Comments.frame`, with `text_sha256` (of the text's UTF-8 bytes) and `split`, one of
-    `runs.SPLIT_NAMES`. `duplicates` counts what was dropped, by where the same text stood. `attributes`
-    are those that the training rows were rated for; `notes` say what a reader should know.
+    `runs.SPLIT_NAMES`. `duplicates` counts the dropped rows by where the same text is kept. `attributes`
+    are those that the training rows were rated for; `notes` are sentences for people.
     """
 
     frame: pd.DataFrame
@@ -52,6 +53,25 @@ class Splits:
         return result
 
 
+@dataclass
+class _KeptTexts:
+    """Which part keeps a text (by its folded form), and how many others were dropped for it."""
+
+    parts: dict[str, str] = field(default_factory=dict)
+    duplicates: dict[str, int] = field(default_factory=dict)
+
+    def keep(self, text: str, part: str) -> bool:
+        """True when no part has the text yet; `part` has it from now on."""
+        key = fold(text)
+        if key not in self.parts:
+            self.parts[key] = part
+            return True
+        owner = self.parts[key]
+        where = f"within {part}" if owner == part else f"{part} and {owner}"
+        self.duplicates[where] = self.duplicates.get(where, 0) + 1
+        return False
+
+
 def labels(frame: pd.DataFrame, attributes: Sequence[str], label_threshold: float) -> np.ndarray:
     """(len(frame), len(attributes)) float32: 1 at or above the threshold, 0 below, NaN where never rated.
 
@@ -68,6 +88,7 @@ def labels(frame: pd.DataFrame, attributes: Sequence[str], label_threshold: floa
 def make_splits(
     comments: Comments,
     settings: DataSettings,
+    task: Task,
     seed: int,
     label_threshold: float,
     *,
@@ -76,21 +97,20 @@ def make_splits(
 ) -> Splits:
     """Train, validation and test.
 
-    Whatever is given (files, or official splits where asked for and there) is kept; what is still missing is
-    drawn from the rest, `settings.comments` of it when set. A text that stands twice is dropped: within a
-    part all but the first (in the order drawn), between parts from train before validation before test.
-    Raises ConfigError when fewer comments are there than asked, DataError when a part would be empty or
-    toxicity has one class only.
+    Given parts (files, or official splits where the settings ask for them) are kept; missing parts are drawn
+    from the rest, `settings.comments` of it when set. Of texts that occur twice one is kept: within a part the
+    first (in the order drawn), between parts the one in test before validation before train.
+    Raises ConfigError when there are fewer comments than requested, DataError when a part would be empty or
+    the primary label has one class only.
     """
     notes: list[str] = []
     parts = _given_parts(comments, settings, validation, test, notes)
-    duplicates: dict[str, int] = {}
-    taken: dict[str, str] = {}
+    texts = _KeptTexts()
     generator = np.random.default_rng(seed)
     for name in ("test", "validation"):
         if name in parts:
-            parts[name] = _without_repeats(parts[name], name, taken, duplicates)
-    pool = _drawn(parts["train"], settings.comments, generator, taken, duplicates, comments.report.source)
+            parts[name] = _without_repeats(parts[name], name, texts)
+    pool = _drawn(parts["train"], settings.comments, generator, texts, comments.report.source)
     missing = {
         name: share
         for name, share in (("validation", settings.validation_share), ("test", settings.test_share))
@@ -100,10 +120,11 @@ def make_splits(
     split = _assigned(pool, missing, labels(pool, attributes, label_threshold), settings.stratified, generator)
     frames = [pool.assign(split=split), *(parts[name].assign(split=name) for name in SPLIT_NAMES[1:] if name in parts)]
     others = [part for part in (validation, test) if part is not None]
-    identities = _ordered(IDENTITIES, [comments.identities, *(part.identities for part in others)])
-    frame = _one_frame(frames, _ordered(ATTRIBUTES, [attributes, *(p.attributes for p in others)]), identities)
-    splits = Splits(frame, in_order(frozenset(attributes)), identities, duplicates, notes)
-    _refuse_unfit(splits, comments.report.source, label_threshold)
+    known = {name for part in (comments, *others) for name in (*part.attributes, *part.identities)}
+    identities = tuple(name for name in task.identities.columns if name in known)
+    frame = _one_frame(frames, task.in_order(known), identities)
+    splits = Splits(frame, task.in_order(attributes), identities, texts.duplicates, notes)
+    _refuse_unfit(splits, comments.report.source, task.primary, label_threshold)
     return splits
 
 
@@ -114,7 +135,7 @@ def _given_parts(
     test: Comments | None,
     notes: list[str],
 ) -> dict[str, pd.DataFrame]:
-    """The parts that need no drawing, and as `train` the rows that the others are drawn from."""
+    """The given parts, and as `train` the rows that the others are drawn from; adds to `notes`."""
     frame = comments.frame
     parts: dict[str, pd.DataFrame] = {}
     if "split" in frame and settings.official_splits:
@@ -123,56 +144,38 @@ def _given_parts(
             raise DataError(f"{comments.report.source}: its split column has no train rows; set official_splits=false")
     elif settings.official_splits:
         given = "drawn by seed" if validation is None or test is None else "the given files are used"
-        notes.append(f"{comments.report.source} brings no official splits: {given}")
+        notes.append(f"{comments.report.source} has no official splits: {given}")
     elif "split" in frame:
         notes.append(f"{comments.report.source} has a split column, not used: data.official_splits is false")
     for name, file in (("validation", validation), ("test", test)):
         if file is not None:
             if name in parts:
-                notes.append(f"the official {name} split of {comments.report.source} gives way to {file.report.source}")
-            # Ids stay traceable: a file without an id column would repeat the other file's row numbers.
-            parts[name] = _with_own_ids(file.frame, name, frame["id"])
+                notes.append(f"{file.report.source} replaces the official {name} split of {comments.report.source}")
+            # A file without an id column repeats the row numbers of the other file.
+            repeated = bool(set(frame["id"]) & set(file.frame["id"]))
+            parts[name] = file.frame.assign(id=f"{name}-" + file.frame["id"]) if repeated else file.frame
     parts.setdefault("train", frame)
     return {name: part.drop(columns="split", errors="ignore").reset_index(drop=True) for name, part in parts.items()}
 
 
-def _with_own_ids(frame: pd.DataFrame, prefix: str, taken: Iterable[str]) -> pd.DataFrame:
-    return frame.assign(id=f"{prefix}-" + frame["id"]) if set(taken) & set(frame["id"]) else frame
-
-
-def _without_repeats(frame: pd.DataFrame, name: str, taken: dict[str, str], duplicates: dict[str, int]) -> pd.DataFrame:
-    """The rows whose text is not taken yet, in order; takes their texts."""
-    keep = [_takes(text, name, taken, duplicates) for text in frame["text"]]
+def _without_repeats(frame: pd.DataFrame, name: str, texts: _KeptTexts) -> pd.DataFrame:
+    """The rows whose text no part has yet, in order."""
+    keep = [texts.keep(text, name) for text in frame["text"]]
     return frame[keep].reset_index(drop=True)
 
 
-def _takes(text: str, name: str, taken: dict[str, str], duplicates: dict[str, int]) -> bool:
-    key = fold(text)
-    if key in taken:
-        where = f"within {name}" if taken[key] == name else f"{name} and {taken[key]}"
-        duplicates[where] = duplicates.get(where, 0) + 1
-        return False
-    taken[key] = name
-    return True
-
-
 def _drawn(
-    frame: pd.DataFrame,
-    count: int | None,
-    generator: np.random.Generator,
-    taken: dict[str, str],
-    duplicates: dict[str, int],
-    source: str,
+    frame: pd.DataFrame, count: int | None, generator: np.random.Generator, texts: _KeptTexts, source: str
 ) -> pd.DataFrame:
-    """`count` rows drawn uniformly (all when None), in the source's order; a repeated text gives way to the next."""
+    """`count` rows with different texts drawn uniformly (all when None), in the source's order."""
     if count is None:
-        return _without_repeats(frame, "train", taken, duplicates)
-    texts = frame["text"].to_numpy()
+        return _without_repeats(frame, "train", texts)
+    column = frame["text"].to_numpy()
     rows: list[int] = []
     for row in generator.permutation(len(frame)).tolist():
         if len(rows) == count:
             break
-        if _takes(texts[row], "train", taken, duplicates):
+        if texts.keep(column[row], "train"):
             rows.append(row)
     if len(rows) < count:
         raise ConfigError(
@@ -201,44 +204,6 @@ def _assigned(
     return result
 
 
-def iterative_stratification(positive: np.ndarray, sizes: Sequence[int], generator: np.random.Generator) -> np.ndarray:
-    """Which subset each row goes to, so that every label is spread as the sizes are; subsets get exactly their size.
-
-    `positive`: (n, n_labels) bool; `sizes` sums to n. Returns (n,) subset indices. The rarest label is dealt
-    out first, each of its rows to the subset that lacks that label most (Sechidis, Tsoumakas and Vlahavas
-    2011, "On the Stratification of Multi-Label Data", algorithm 1).
-    """
-    n = len(positive)
-    room = np.array(sizes, dtype=np.int64)
-    wanted = positive.sum(axis=0) * (room[:, None] / max(n, 1))
-    places = np.full(n, -1, dtype=np.int64)
-    order = generator.permutation(n)
-    left = positive.sum(axis=0)
-    while (left > 0).any():
-        label = int(np.where(left > 0, left, n + 1).argmin())
-        for row in order[positive[order, label] & (places[order] < 0)].tolist():
-            places[row] = place = _neediest(wanted[:, label], room, generator)
-            room[place] -= 1
-            wanted[place] -= positive[row]
-            left -= positive[row]
-    rest = order[places[order] < 0]
-    places[rest] = np.repeat(np.arange(len(room)), room)
-    return places
-
-
-def _neediest(wanted: np.ndarray, room: np.ndarray, generator: np.random.Generator) -> int:
-    """The subset with the greatest lack of a label; of equals the one with most room, of these any."""
-    wanted = np.where(room > 0, wanted, -np.inf)
-    best = np.flatnonzero(wanted == wanted.max())
-    best = best[room[best] == room[best].max()]
-    return int(best[0] if len(best) == 1 else generator.choice(best))
-
-
-def _ordered(known: Sequence[str], given: Iterable[Sequence[str]]) -> tuple[str, ...]:
-    names = {name for group in given for name in group}
-    return tuple(name for name in known if name in names)
-
-
 def _one_frame(frames: Sequence[pd.DataFrame], attributes: Sequence[str], identities: Sequence[str]) -> pd.DataFrame:
     frame = pd.concat(frames, ignore_index=True)
     for name in (*attributes, *identities):
@@ -249,32 +214,32 @@ def _one_frame(frames: Sequence[pd.DataFrame], attributes: Sequence[str], identi
     return frame[["id", "text", "text_sha256", "split", *attributes, *identities]]
 
 
-def _refuse_unfit(splits: Splits, source: str, label_threshold: float) -> None:
+def _refuse_unfit(splits: Splits, source: str, primary: str, label_threshold: float) -> None:
     counts = splits.frame["split"].value_counts()
     for name in SPLIT_NAMES:
         if not counts.get(name, 0):
             raise DataError(f"{source}: leaves no comments for {name} (of {len(splits.frame)} in all); give more")
-    values = labels(splits.part("train"), [PRIMARY], label_threshold)
+    values = labels(splits.part("train"), [primary], label_threshold)
     if len(np.unique(values[~np.isnan(values)])) < 2:
         side = "at or above" if (values == 1).any() else "below"
         raise DataError(
-            f"{source}: every training comment has a {PRIMARY} {side} {label_threshold}, one class only; "
+            f"{source}: every training comment has a {primary} {side} {label_threshold}, one class only; "
             "give comments of both classes, or set another label_threshold"
         )
 
 
 def usable_attributes(
-    splits: Splits, asked: Literal["all"] | Sequence[str], label_threshold: float
+    splits: Splits, chosen: Literal["all"] | Sequence[str], task: Task, label_threshold: float
 ) -> tuple[tuple[str, ...], list[str]]:
-    """The attributes that can be learnt, in the project's order, and a note for each one left out.
+    """The attributes that can be learnt, in the task's order, and a note for each one left out.
 
     One with fewer than ten training rows on either side of the threshold is left out, or is a DataError
-    when it was asked for by name or is the primary one.
+    when it was chosen by name or is the primary one.
     """
-    named = set() if asked == "all" else set(asked)
+    named: set[str] = set() if chosen == "all" else set(chosen)
     train = splits.part("train")
     usable, notes = [], []
-    for attribute in ATTRIBUTES if asked == "all" else in_order(frozenset(named)):
+    for attribute in task.names if chosen == "all" else task.in_order(named):
         values = labels(train, [attribute], label_threshold)
         above, below = int((values == 1).sum()), int((values == 0).sum())
         if min(above, below) >= FEWEST_ROWS:
@@ -286,7 +251,7 @@ def usable_attributes(
                 f"{above} training comments at or above {label_threshold} and {below} below it, "
                 f"where at least {FEWEST_ROWS} of each are needed"
             )
-        if attribute == PRIMARY or attribute in named:
+        if attribute == task.primary or attribute in named:
             raise DataError(f"{attribute}: {why}; give more comments, or ask for other attributes")
         notes.append(f"{attribute} left out: {why}")
     return tuple(usable), notes

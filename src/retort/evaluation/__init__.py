@@ -1,1 +1,1 @@
-"""What predictions are worth: figures, their uncertainty, and paired differences. Never imports torch."""
+"""Evaluation of predictions: figures, their uncertainty, paired differences, calibration. Never imports torch."""

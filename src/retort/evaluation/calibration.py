@@ -1,7 +1,7 @@
-"""A model's probabilities on the scale of another scorer, so that thresholds tuned on that one carry over.
+"""A model's probabilities mapped to the scale of another scorer, so that thresholds tuned on that scorer still work.
 
-One monotone mapping per attribute: isotonic regression of the other scorer's scores on the model's (Zadrozny and
-Elkan 2002, doi:10.1145/775047.775151), read as straight lines between its knots. Ranking stays exactly as it was.
+One monotone mapping for each label: isotonic regression of the other scorer's scores on the model's (Zadrozny and
+Elkan 2002, doi:10.1145/775047.775151), interpolated linearly between its knots. Rankings do not change.
 """
 
 from collections.abc import Mapping
@@ -19,37 +19,37 @@ Array = NDArray[np.float64]
 
 FEWEST_ROWS = 50
 HELD_OUT = 0.25
-# The share of the model's own score in a calibrated one. Isotonic regression has flat pieces, on which different
-# comments would become equal.
+# The share of the model's own score in a calibrated one. Isotonic regression has flat pieces, where different
+# comments would get equal scores.
 _SLOPE = 1e-3
-# Knots nearer than this are one; it keeps the curve rising in floating point too.
+# Knots are rounded to this many decimals, which keeps the curve strictly rising in floating point.
 _KNOT_DECIMALS = 6
 _SCHEMA = 1
 
 
 @dataclass(frozen=True)
 class Curve:
-    """A strictly rising map of [0, 1] into itself: straight lines between its knots.
+    """A strictly rising map of [0, 1] into itself, linear between its knots.
 
-    scores: what the model says, (n_knots,), from 0 to 1 and rising. calibrated: what becomes of it, (n_knots,), rising.
+    scores: the model's probabilities, (n_knots,), rising from 0 to 1. calibrated: what they map to, (n_knots,), rising.
     """
 
     scores: Array
     calibrated: Array
 
     def __call__(self, probabilities: Array) -> Array:
-        """Calibrated scores, in the shape of the given ones."""
+        """Calibrated probabilities, in the shape of the given ones."""
         return np.interp(probabilities, self.scores, self.calibrated)
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """One curve for each attribute that the other scorer rated."""
+    """One curve for each label that the other scorer rated."""
 
     curves: Mapping[str, Curve]
 
     def apply(self, probabilities: Mapping[str, float]) -> dict[str, float]:
-        """By attribute; one without a curve keeps the model's own probability."""
+        """Calibrated probabilities by label; a label without a curve keeps the model's own."""
         return {
             name: float(self.curves[name](np.asarray([value]))[0]) if name in self.curves else value
             for name, value in probabilities.items()
@@ -57,35 +57,36 @@ class Calibration:
 
 
 @dataclass(frozen=True)
-class Quality:
-    """How near two scorers are on the same rows.
+class Agreement:
+    """How close two scorers are on the same rows.
 
-    mean_absolute_difference: 0 to 1, also the share of rows that a threshold drawn at random puts on different
-    sides. spearman: -1 to 1; None when one of the two says the same of every row.
+    mean_absolute_difference: 0 to 1; also the share of rows that a threshold drawn at random puts on different sides.
+    spearman: rank correlation, -1 to 1; None when one of the two scorers gives every row the same score.
     """
 
     mean_absolute_difference: float
     spearman: float | None
 
     def as_json(self) -> dict[str, float | None]:
+        """Both figures by name."""
         return {"mean_absolute_difference": self.mean_absolute_difference, "spearman": self.spearman}
 
 
 @dataclass(frozen=True)
-class Fitted:
-    """A curve, and how near both scorers are before and after it on rows that it was not fitted on.
+class FittedCurve:
+    """A curve, and how close both scorers are without and with it on held-out rows.
 
-    rows: how many it was fitted on; held_out: how many it was judged on.
+    rows: how many it was fitted on; held_out: how many `before` and `after` are computed on.
     """
 
     curve: Curve
     rows: int
     held_out: int
-    before: Quality
-    after: Quality
+    before: Agreement
+    after: Agreement
 
     def as_json(self) -> dict[str, Any]:
-        """How well it fits; the curve itself stands in calibration.json."""
+        """How well it fits, without the curve."""
         return {
             "rows": self.rows,
             "held_out": self.held_out,
@@ -94,8 +95,8 @@ class Fitted:
         }
 
 
-def calibrate(scores: Array, wanted: Array, *, seed: int) -> Fitted:
-    """Fits on three quarters of the rows, drawn with the seed, and judges on the others.
+def calibrate(scores: Array, wanted: Array, *, seed: int) -> FittedCurve:
+    """Fits on three quarters of the rows, drawn with the seed, and evaluates on the others.
 
     scores: the model's, wanted: the other scorer's, both (n,) in [0, 1]. Raises DataError for fewer than 50 rows.
     """
@@ -103,15 +104,15 @@ def calibrate(scores: Array, wanted: Array, *, seed: int) -> Fitted:
     if len(scores) < FEWEST_ROWS:
         raise DataError(f"{len(scores)} rows with a score; give at least {FEWEST_ROWS}, better a thousand")
     order = np.random.default_rng(seed).permutation(len(scores))
-    judged = round(HELD_OUT * len(scores))
-    kept, held = order[judged:], order[:judged]
+    count = round(HELD_OUT * len(scores))
+    kept, held = order[count:], order[:count]
     curve = fit_curve(scores[kept], wanted[kept])
-    before = quality(scores[held], wanted[held])
-    return Fitted(curve, len(kept), judged, before, quality(curve(scores[held]), wanted[held]))
+    before, after = agreement(scores[held], wanted[held]), agreement(curve(scores[held]), wanted[held])
+    return FittedCurve(curve, len(kept), count, before, after)
 
 
 def fit_curve(scores: Array, wanted: Array) -> Curve:
-    """The strictly rising curve nearest to `wanted` in squares; both (n,) in [0, 1], n >= 1."""
+    """The strictly rising curve closest to `wanted` in least squares; both (n,) in [0, 1], n >= 1."""
     from sklearn.isotonic import IsotonicRegression
 
     found = IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip").fit(scores, wanted)
@@ -119,48 +120,50 @@ def fit_curve(scores: Array, wanted: Array) -> Curve:
     return Curve(knots, (1 - _SLOPE) * np.asarray(found.predict(knots), np.float64) + _SLOPE * knots)
 
 
-def quality(scores: Array, wanted: Array) -> Quality:
-    """Both (n,) in [0, 1], n >= 1."""
+def agreement(scores: Array, wanted: Array) -> Agreement:
+    """Of two scorers on the same rows; both (n,) in [0, 1], n >= 1."""
     from scipy import stats
 
     constant = len(np.unique(scores)) < 2 or len(np.unique(wanted)) < 2
     spearman = None if constant else float(stats.spearmanr(scores, wanted).statistic)
-    return Quality(float(np.abs(scores - wanted).mean()), spearman)
+    return Agreement(float(np.abs(scores - wanted).mean()), spearman)
 
 
-def write_calibration(folder: Path, fitted: Mapping[str, Fitted], source: Mapping[str, Any]) -> None:
-    """Writes calibration.json, and notes it in the folder's manifest where there is one.
+def write_calibration(folder: Path, fitted: Mapping[str, FittedCurve], source: Mapping[str, Any]) -> None:
+    """Writes calibration.json, and adds it to the folder's manifest if there is one.
 
-    source: what it was fitted on, for those who read the file.
+    fitted: by label. source: what it was fitted on, as a record in the file.
     """
     path = folder / runs.CALIBRATION
-    attributes = {
+    curves = {
         name: {"scores": one.curve.scores.tolist(), "calibrated": one.curve.calibrated.tolist(), **one.as_json()}
         for name, one in fitted.items()
     }
-    runs.write_json(path, {"schema": _SCHEMA, "source": dict(source), "attributes": attributes})
+    runs.write_json(path, {"schema": _SCHEMA, "source": dict(source), "attributes": curves})
     manifest = folder / runs.MANIFEST
     if manifest.is_file():
-        # Only this entry: an export below the folder has a manifest of its own, and may be made anew.
-        runs.write_json(manifest, runs.read_json(manifest, "it was there") | {runs.CALIBRATION: runs.sha256(path)})
+        # Only this entry: an export in a subfolder has a manifest of its own.
+        runs.write_json(
+            manifest, runs.read_json(manifest, "a model folder has one") | {runs.CALIBRATION: runs.sha256(path)}
+        )
 
 
 def read_calibration(path: Path) -> Calibration:
-    """Raises ModelError for a file that is not as `write_calibration` leaves it."""
+    """Reads calibration.json. Raises ModelError for a file that `write_calibration` did not write."""
     content = runs.read_json(path, "retort calibrate writes it")
     try:
         if content["schema"] != _SCHEMA:
-            raise ModelError(f"{path}: of schema {content['schema']}, this retort reads {_SCHEMA}; calibrate again")
+            raise ModelError(f"{path}: schema {content['schema']}, this retort reads {_SCHEMA}; calibrate again")
         return Calibration({str(name): _curve(one) for name, one in content["attributes"].items()})
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ModelError(f"{path}: not as retort writes it ({error!r}); calibrate again") from error
+        raise ModelError(f"{path}: not a calibration ({error!r}); calibrate again") from error
 
 
 def _curve(content: Mapping[str, Any]) -> Curve:
     scores, calibrated = (np.asarray(content[key], np.float64) for key in ("scores", "calibrated"))
     if scores.ndim != 1 or scores.shape != calibrated.shape or len(scores) < 2:
         raise ValueError(f"knots of shapes {scores.shape} and {calibrated.shape}")
-    within = ((calibrated >= 0) & (calibrated <= 1)).all()  # NaN is not
+    within = ((calibrated >= 0) & (calibrated <= 1)).all()  # false for NaN
     if (scores[0], scores[-1]) != (0, 1) or not ((np.diff(scores) > 0) & (np.diff(calibrated) > 0)).all() or not within:
         raise ValueError("knots that do not rise from 0 to 1")
     return Curve(scores, calibrated)

@@ -1,7 +1,7 @@
-"""95 % intervals for few observations, where the bootstrap is falsely certain.
+"""Analytic 95 % intervals for few observations, where the bootstrap is too narrow.
 
-Resampling five comments that are all right gives five right comments every time: an interval of zero
-width. Below `FEW` observations on either side, these take the bootstrap's place.
+Resampling five correct answers gives five correct answers every time: an interval of zero width. With fewer than
+`FEW` observations on either side these intervals replace the bootstrap's.
 """
 
 import math
@@ -55,7 +55,7 @@ def paired_shares(only_a: int, only_b: int, number: int) -> Interval:
     """The interval of a difference of two paired proportions, share a - share b (Tango 1998,
     doi:10.1002/(SICI)1097-0258(19980430)17:8<891::AID-SIM780>3.0.CO;2-B).
 
-    only_a, only_b: comments that only one of the two got right. Not of zero width even when both are 0.
+    only_a, only_b: comments that only one of the two answers correctly. Never of zero width, even when both are 0.
     """
 
     def score(delta: float) -> float:
@@ -77,21 +77,21 @@ def paired_shares(only_a: int, only_b: int, number: int) -> Interval:
 
 
 def difference_from_parts(a: float, a_interval: Interval, b: float, b_interval: Interval) -> Interval:
-    """The interval of a - b from those of a and b, by squares of their arms (Newcombe 1998; Zou and Donner
-    2008, doi:10.1002/sim.3095). It takes a and b for independent, which for paired arms errs to the wide side."""
+    """The interval of a - b from the intervals of a and b (MOVER: Newcombe 1998; Zou and Donner 2008,
+    doi:10.1002/sim.3095). It assumes that a and b are independent, so it is too wide for paired models."""
     low = a - b - math.hypot(a - a_interval[0], b_interval[1] - b)
     high = a - b + math.hypot(a_interval[1] - a, b - b_interval[0])
     return max(low, -1.0), min(high, 1.0)
 
 
 def mcnemar(only_a: int, only_b: int) -> float:
-    """The exact two-sided p value that two arms err equally often (McNemar 1947, binomial form)."""
+    """The exact two-sided p value of the hypothesis that two models err equally often (McNemar 1947, binomial form)."""
     disputed = only_a + only_b
     return float(stats.binomtest(only_a, disputed).pvalue) if disputed else 1.0
 
 
 def comments_needed(rows: int, standard_error: float, difference: float) -> int:
-    """Test comments that show a difference of this size with 80 % power at 5 %, by the square-root law.
+    """Test comments needed to show a difference of this size with 80 % power at 5 % (errors shrink with sqrt(n)).
 
     `standard_error` is that of the difference on `rows` comments; `difference` is not 0.
     """
@@ -99,5 +99,5 @@ def comments_needed(rows: int, standard_error: float, difference: float) -> int:
 
 
 def comments_for_half_width(rows: int, low: float, high: float, half_width: float) -> int:
-    """Test comments that narrow an interval seen on `rows` comments to ± `half_width` (square-root law)."""
+    """Test comments needed to narrow an interval on `rows` comments to ± `half_width` (errors shrink with sqrt(n))."""
     return max(2, math.ceil(rows * ((high - low) / 2 / half_width) ** 2))

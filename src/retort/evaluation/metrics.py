@@ -1,4 +1,4 @@
-"""The figures that judge one attribute of one arm, each with the reason where it does not exist.
+"""The metrics of one label of one model, each with a reason where it does not exist.
 
 Conventions where a quotient is 0/0:
 - nothing predicted positive: precision does not exist; F1 is 0, because 2tp / (2tp + fp + fn) is; MCC is 0,
@@ -17,14 +17,11 @@ Array = NDArray[Any]
 
 METRICS = ("accuracy", "precision", "recall", "f1", "mcc", "roc_auc", "average_precision", "brier", "ece")
 
-# Error and miscalibration shrink as a model gets better; all other metrics grow.
-LOWER_IS_BETTER = frozenset({"brier", "ece"})
-
 ECE_BINS = 15
 
 
 def measure(labels: Array, probabilities: Array, threshold: float) -> dict[str, float | None]:
-    """Every metric of `METRICS` for one attribute; None where `why_missing` gives the reason.
+    """Every metric of `METRICS` for one label; None where `why_missing` gives the reason.
 
     labels: (n,) of 0 and 1; rows whose label is NaN are left out. probabilities: (n,) in [0, 1].
     A probability at or above `threshold` is a positive verdict. Raises ValueError for unequal lengths
@@ -48,7 +45,7 @@ def measure(labels: Array, probabilities: Array, threshold: float) -> dict[str, 
 
 
 def why_missing(labels: Array, probabilities: Array, threshold: float) -> dict[str, str]:
-    """The metrics that these rows cannot give, each with its reason. Same arguments as `measure`."""
+    """The metrics that cannot be computed on these rows, each with its reason. Same arguments as `measure`."""
     labels, probabilities = rated(labels, probabilities)
     if not len(labels):
         return dict.fromkeys(METRICS, "no comment is rated for this attribute")
@@ -63,7 +60,7 @@ def why_missing(labels: Array, probabilities: Array, threshold: float) -> dict[s
 
 
 def rated(labels: Array, probabilities: Array) -> tuple[Array, Array]:
-    """The rows that raters judged: labels as int64 (n_rated,), probabilities (n_rated,) as they were.
+    """Only the rated rows: labels as int64 (n_rated,), probabilities (n_rated,) unchanged.
 
     Raises ValueError for unequal lengths, labels other than 0, 1 and NaN, or probabilities not finite.
     """
@@ -80,7 +77,7 @@ def rated(labels: Array, probabilities: Array) -> tuple[Array, Array]:
 
 
 def expected_calibration_error(labels: Array, probabilities: Array) -> float:
-    """The mean gap between what was promised and what came true, in [0, 1].
+    """The mean gap between predicted probability and observed share of positives, in [0, 1].
 
     15 bins of equal width over the probability of the positive class; in each the gap is
     |mean probability - share of positives|, weighted by its comments (Guo et al. 2017, arXiv:1706.04599,

@@ -1,4 +1,4 @@
-"""An arm's predictions on disk, so that a new metric costs no training."""
+"""An arm's predictions on disk: a new metric needs no training."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -32,7 +32,7 @@ def write_predictions(
 
 
 def as_saved(probabilities: Array) -> Array:
-    """The probabilities as they will be read from disk: rounded to float32, in which two of them can be equal."""
+    """The probabilities as read back from disk: rounded to float32, where different ones can become equal."""
     rounded: Array = np.asarray(probabilities, np.float32).astype(np.float64)
     return rounded
 

@@ -1,7 +1,7 @@
 """The bootstrap: every metric of every arm on the same resampled comments, so that arms stay paired.
 
-A resample of n comments is a vector of n counts. Each metric is a weighted sum, or for the ranking
-metrics a weighted cumulative sum over the scores sorted once; no metric is computed comment by comment.
+A resample of n comments is a vector of n counts. Each metric is a weighted sum, or for the ranking metrics a weighted
+cumulative sum over the scores, which are sorted once.
 """
 
 from collections.abc import Iterator, Mapping
@@ -10,18 +10,17 @@ import numpy as np
 
 from retort.evaluation.metrics import ECE_BINS, METRICS, Array, calibration_bins
 
-# Counts of one chunk of resamples: 16 MB as float32, small enough to stay memory-bounded at any n.
+# Counts in one chunk of resamples: 16 MB as float32, so that memory is bounded for any n.
 _CHUNK_ELEMENTS = 4_000_000
 
 
 def resample(
     labels: Array, predictions: Mapping[str, Array], threshold: float, *, samples: int, seed: int
 ) -> dict[str, dict[str, Array]]:
-    """{arm: {metric: (samples,) float64}}; NaN where a resample cannot give the metric.
+    """{arm: {metric: (samples,) float64}}; NaN where a metric does not exist for a resample.
 
-    labels: (n,) of 0 and 1. predictions: {arm: (n,) probabilities}. Resample i draws the same comments
-    for every arm. It is the ordinary bootstrap: comments drawn with replacement, not stratified, because
-    the number of positives is uncertain too.
+    labels: (n,) of 0 and 1. predictions: {arm: (n,) probabilities}. Resample i draws the same comments for every arm.
+    Comments are drawn with replacement and not stratified, because the number of positives is uncertain too.
     """
     columns = {arm: _Columns(labels, probabilities, threshold) for arm, probabilities in predictions.items()}
     chunks: dict[str, list[dict[str, Array]]] = {arm: [] for arm in predictions}
@@ -48,7 +47,7 @@ def _draws(rows: int, samples: int, seed: int) -> Iterator[Array]:
 
 
 class _Columns:
-    """What one arm contributes per comment, laid out so that counts give every metric."""
+    """One arm's contribution of each comment to every metric: metrics are sums of these, weighted by counts."""
 
     def __init__(self, labels: Array, probabilities: Array, threshold: float) -> None:
         self.rows = len(labels)
@@ -89,8 +88,8 @@ class _Columns:
 class Ranking:
     """Average precision and ROC-AUC under any weights, from one sort of the scores.
 
-    Equal scores share one threshold, as in scikit-learn. Only thresholds that hold a positive comment
-    add to either sum, so all else is skipped.
+    Equal scores share one threshold, as in scikit-learn. Only thresholds with a positive comment add to either sum;
+    the others are skipped.
     """
 
     def __init__(self, labels: Array, probabilities: Array) -> None:
@@ -99,7 +98,7 @@ class Ranking:
         starts = np.flatnonzero(np.r_[True, scores[1:] != scores[:-1]])
         ends = np.r_[starts[1:], len(scores)] - 1
         group = np.searchsorted(starts, np.flatnonzero(positive), side="right") - 1
-        # A comment's own row in the sorted order, for the positives; then one column per group of equals.
+        # The positives' rows in the sorted order; then the groups of equal scores that they are in.
         self.positives = np.flatnonzero(positive)
         self.groups, self.members = np.unique(group, return_index=True)
         self.starts, self.ends = starts[self.groups], ends[self.groups]
@@ -123,7 +122,7 @@ class Ranking:
         negatives = total - positives
         precision = _quotient(hits_through, through, empty=0.0)
         average_precision = _quotient((hits * precision).sum(1), positives)
-        # Negatives below a positive count one, its equals one half (Mann and Whitney).
+        # Negatives below a positive count 1, those equal to it 1/2 (Mann and Whitney).
         false_before, false_through = before - (hits_through - hits), through - hits_through
         below = negatives[:, None] - (false_before + false_through) / 2
         return average_precision, _quotient((hits * below).sum(1), positives * negatives)

@@ -1,10 +1,9 @@
-"""Every arm's figures with their 95 % intervals, and what the test split can say about differences.
+"""Every arm's figures with 95 % intervals, and the paired differences between arms.
 
-Intervals are percentiles of a bootstrap over comments. Where fewer than ten comments stand behind a
-figure the bootstrap is falsely narrow (zero width for 75 right of 75), so an analytic interval takes its
-place: Wilson for accuracy, precision, recall, F1 and average precision (for the last with the number of
-positives, as Boyd, Eng and Page 2013, doi:10.1007/978-3-642-40994-3_29), Newcombe for ROC-AUC, Tango for
-paired accuracy. Each figure names its `interval`.
+Intervals are percentiles of a bootstrap over comments. Where a figure rests on fewer than ten comments, the bootstrap
+is too narrow (zero width for 75 correct of 75), so an analytic interval replaces it: Wilson for accuracy, precision,
+recall, F1 and average precision (for the last with the number of positives, as Boyd, Eng and Page 2013,
+doi:10.1007/978-3-642-40994-3_29), Newcombe for ROC-AUC, Tango for paired accuracy. Each figure names its `interval`.
 """
 
 import itertools
@@ -24,7 +23,7 @@ PAIRED_METRICS = ("average_precision", "accuracy", "f1")
 
 SIGNIFICANCE = 0.05
 
-# With fewer resamples than this that give a metric, their percentiles say nothing.
+# Fewer resamples than this that have a metric give no useful percentiles.
 _ENOUGH_RESAMPLES = 50
 
 
@@ -39,10 +38,10 @@ def judge(
     tie_margin: float,
     primary: str | None = None,
 ) -> tuple[dict[str, dict[str, dict[str, dict[str, Any]]]], list[dict[str, Any]]]:
-    """Figures of every arm and attribute, and the paired differences on the primary attribute.
+    """Figures of every arm and label, and the paired differences on the primary label.
 
     labels: (n, n_attributes) of 0 and 1, NaN where unrated. predictions: {arm: (n, n_attributes)
-    probabilities}. thresholds: one for all, or one per attribute. primary: the first attribute unless named.
+    probabilities}. thresholds: one for all, or one for each label. primary: the first label unless named.
     Returns ({arm: {attribute: {metric: {"value", "low", "high", "interval"}}}}, pairs); what cannot be
     computed is None and carries "why". The same seed gives the same numbers. Raises ValueError when the
     shapes do not fit.
@@ -64,7 +63,7 @@ def judge(
             tests[arm][attribute] = {metric: found.figure(metric) for metric in METRICS}
         if attribute == (primary or attributes[0]):
             pairs = [
-                compare(a, evidence[a], b, evidence[b], metric, tie_margin)
+                paired_difference(a, evidence[a], b, evidence[b], metric, tie_margin)
                 for a, b in itertools.combinations(evidence, 2)
                 for metric in PAIRED_METRICS
             ]
@@ -73,18 +72,18 @@ def judge(
 
 @dataclass(frozen=True)
 class Evidence:
-    """What is known of one arm on one attribute, on the rated comments alone."""
+    """One arm's results for one label, on the rated comments only."""
 
     labels: Array  # (n,) 0 and 1
     verdicts: Array  # (n,) bool
     distinct_scores: int
     values: dict[str, float | None]
     missing: dict[str, str]
-    resampled: dict[str, Array]  # metric: (samples,), NaN where a resample cannot give it
+    resampled: dict[str, Array]  # metric: (samples,), NaN where it does not exist for a resample
 
     @property
     def right(self) -> Array:
-        """(n,) bool: the verdict is the label."""
+        """(n,) bool: whether the verdict equals the label."""
         return np.asarray((self.labels == 1) == self.verdicts)
 
     def counts(self) -> tuple[int, int, int, int]:
@@ -106,26 +105,26 @@ class Evidence:
         draws = self.resampled[metric]
         draws = draws[~np.isnan(draws)]
         if len(draws) < _ENOUGH_RESAMPLES:
-            return _without_interval(value, "too few resamples could give it")
+            return _without_interval(value, "too few resamples have one")
         if metric == "ece":
             # Resampling adds noise to every bin, which pushes this sum of gaps upwards (Kumar et al. 2019,
-            # arXiv:1909.10155): the resamples are moved back to lie around the value.
+            # arXiv:1909.10155): the resamples are shifted back to center on the value.
             draws = np.maximum(draws - draws.mean() + value, 0)
         low, high = np.percentile(draws, [2.5, 97.5])
-        # Equal scores for all comments rank nothing, whatever is drawn: there 0.5 is certain.
+        # With one score for all comments every resample has a ROC-AUC of exactly 0.5.
         if low == high and not (metric == "roc_auc" and self.distinct_scores == 1):
             return _without_interval(value, "every resample gave the same figure")
         return _figure(value, (low, high), "bootstrap")
 
     def around(self, metric: str, value: float) -> Interval:
-        """Wilson's interval of F1 or average precision, however many comments there are."""
+        """Wilson's interval of F1 or average precision around `value`."""
         tp, fp, fn, _ = self.counts()
         if metric == "f1":
             return intervals.f1_interval(tp, fp + fn)
         return intervals.wilson(value * (tp + fn), tp + fn)
 
     def analytic(self, metric: str) -> Interval | None:
-        """The interval that does without the bootstrap, where few comments stand behind the figure."""
+        """The analytic interval of a figure that rests on few comments; None where the bootstrap is used."""
         tp, fp, fn, tn = self.counts()
         positives, negatives, value = tp + fn, fp + tn, self.values[metric]
         few = min(positives, negatives) < FEW or value in (0, 1)
@@ -162,11 +161,11 @@ def _evidence(
     }
 
 
-def compare(a: str, of_a: Evidence, b: str, of_b: Evidence, metric: str, tie_margin: float) -> dict[str, Any]:
-    """One row of `pairs`: the difference a - b on the same comments, and what may be said of it.
+def paired_difference(a: str, of_a: Evidence, b: str, of_b: Evidence, metric: str, tie_margin: float) -> dict[str, Any]:
+    """One row of `pairs`: the difference a - b on the same comments, and its verdict.
 
-    The verdict is "a" or "b" (the better one) when the interval leaves out 0 and p < 0.05, "tie" when the
-    whole interval lies within ± tie_margin, else "cannot tell". Accuracy is tested by McNemar's exact
+    The verdict is "a" or "b" (the better one) when the interval excludes 0 and p < 0.05, "tie" when the
+    whole interval is within ± tie_margin, else "cannot tell". Accuracy is tested by McNemar's exact
     test. p values are not corrected for the number of pairs.
     """
     row: dict[str, Any] = {"a": a, "b": b, "metric": metric}
@@ -203,7 +202,7 @@ def _difference(
     else:
         limits, method = (float(np.percentile(draws, 2.5)), float(np.percentile(draws, 97.5))), "bootstrap"
         error = float(draws.std(ddof=1))
-        # Both tails with the observed sample counted in, so that p is never 0 (Davison and Hinkley 1997).
+        # Two-sided, with the observed sample counted, so that p is never 0 (Davison and Hinkley 1997).
         tail = min((draws <= 0).sum(), (draws >= 0).sum())
         p_value = float(min(1.0, 2 * (tail + 1) / (len(draws) + 1)))
     if metric == "accuracy":
@@ -215,11 +214,10 @@ def _analytic_difference(of_a: Evidence, of_b: Evidence, metric: str, only_a: in
     if metric == "accuracy":
         return intervals.paired_shares(only_a, only_b, len(of_a.labels)), "tango"
     a, b = of_a.values[metric], of_b.values[metric]
-    assert a is not None  # the caller has looked
-    assert b is not None
+    assert a is not None and b is not None, "the caller checks both"
     positives = int(of_a.labels.sum())
     if metric == "f1" and positives >= FEW:
-        # F1 = 2tp / (positives + verdicts): one more or less right verdict moves it by at most 2 / that sum.
+        # F1 = 2tp / (positives + verdicts): one correct verdict more or less changes it by at most 2 / that sum.
         low, high = intervals.paired_shares(only_a, only_b, len(of_a.labels))
         accuracy = (only_a - only_b) / len(of_a.labels)
         step = 2 * len(of_a.labels) / (positives + min(int(of_a.verdicts.sum()), int(of_b.verdicts.sum())))

@@ -1,9 +1,9 @@
-"""A classifier made ready for 8-bit integers, and the ONNX file that holds them.
+"""Prepares a classifier for 8-bit integers, and writes the ONNX file that holds them.
 
-Dynamic int8 has one scale for all activations that go into a matrix product. In BERT a few channels of the
-feed-forward blocks are ten times as large as the others (Bondarenko et al. 2021, arXiv:2109.12948) and leave
-the others few of the 256 steps. Dividing such a channel and multiplying its weights by the same number changes
-nothing in fp32 and halves the error in int8 (the idea of Xiao et al. 2022, arXiv:2211.10438).
+Dynamic int8 has one scale for all activations that enter a matrix product. In BERT a few channels of the feed-forward
+blocks are ten times as large as the others (Bondarenko et al. 2021, arXiv:2109.12948) and leave them few of the 256
+steps. Dividing such a channel and multiplying its weights by the same number changes nothing in fp32 and halves the
+error in int8 (the idea of Xiao et al. 2022, arXiv:2211.10438).
 """
 
 import copy
@@ -21,19 +21,19 @@ from transformers import BertForSequenceClassification
 from retort.data.batches import Tokens
 
 _LARGEST = 127
-# A channel that reaches further than this share of the channels is brought down to where they end.
+# Channels above this quantile of all channels are scaled down to it.
 _ORDINARY = 0.95
 
 
 def ready_for_int8(model: BertForSequenceClassification, windows: Tokens) -> BertForSequenceClassification:
-    """A copy that says the same, but for the rounding of its word embeddings, and loses less in int8.
+    """A copy that loses less in int8. In fp32 only the rounding of its word embeddings changes its logits.
 
-    `windows` are some that it may meet: they show which channels are large.
+    windows: typical input, which shows the channels that are large.
     """
     ready = copy.deepcopy(model)
     for block, largest in zip(_feed_forward(ready), _largest_inputs(ready, windows), strict=True):
         parent, _, name = block.rpartition(".")
-        setattr(ready.get_submodule(parent), name, _Tamed(_linear(ready, block), largest))
+        setattr(ready.get_submodule(parent), name, _RescaledLinear(_linear(ready, block), largest))
     table = ready.bert.embeddings.word_embeddings.weight.detach()
     setattr(ready.bert.embeddings, "word_embeddings", _Int8Embedding(table))  # noqa: B010 - typed as an Embedding
     ready.eval()
@@ -41,8 +41,8 @@ def ready_for_int8(model: BertForSequenceClassification, windows: Tokens) -> Ber
 
 
 def quantized(model: onnx.ModelProto, path: Path) -> None:
-    """Writes the model with the weights of its matrix products as int8, a scale for each of their columns."""
-    # The head is a thousandth of the work, and every error in it is one of a probability.
+    """Writes the model with the weights of its matrix products as int8, with a scale for each of their columns."""
+    # The head is a thousandth of the work, and an error in it goes straight into the probabilities.
     head = [name for node in model.graph.node if node.op_type == "Gemm" for name in (node.name, f"{node.name}_MatMul")]
     with tempfile.TemporaryDirectory(dir=path.parent) as scratch:
         before = Path(scratch) / path.name
@@ -57,8 +57,8 @@ def quantized(model: onnx.ModelProto, path: Path) -> None:
         )
 
 
-class _Tamed(torch.nn.Module):
-    """A linear layer that gets its large input channels divided, and has their weights multiplied."""
+class _RescaledLinear(torch.nn.Module):
+    """A linear layer whose large input channels are divided, and their weights multiplied, by the same numbers."""
 
     factor: torch.Tensor
 
@@ -76,7 +76,7 @@ class _Tamed(torch.nn.Module):
 
 
 class _Int8Embedding(torch.nn.Module):
-    """A table of word embeddings as int8 with a scale for each word; one scale for all words loses more."""
+    """Word embeddings as int8 with a scale for each word; a single scale would lose more."""
 
     codes: torch.Tensor
     scales: torch.Tensor
@@ -92,7 +92,7 @@ class _Int8Embedding(torch.nn.Module):
 
 
 def _feed_forward(model: BertForSequenceClassification) -> list[str]:
-    """The names of the two linear layers of every feed-forward block."""
+    """The names of the two linear layers in every feed-forward block."""
     layers = range(model.config.num_hidden_layers)
     return [f"bert.encoder.layer.{layer}.{part}.dense" for layer in layers for part in ("intermediate", "output")]
 
@@ -104,18 +104,18 @@ def _linear(model: torch.nn.Module, name: str) -> torch.nn.Linear:
 
 
 def _largest_inputs(model: BertForSequenceClassification, windows: Tokens) -> list[torch.Tensor]:
-    """What each channel that goes into a feed-forward layer reaches at most, (channels,) for each layer."""
+    """The largest absolute input of each channel, (channels,) for each feed-forward layer."""
     names = _feed_forward(model)
     largest = [torch.zeros(_linear(model, name).in_features) for name in names]
 
-    def watch(place: int) -> torch.utils.hooks.RemovableHandle:
-        def look(_: torch.nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
-            reached = inputs[0].abs().flatten(end_dim=-2).amax(dim=0)
-            largest[place] = torch.maximum(largest[place], reached)
+    def observe(place: int) -> torch.utils.hooks.RemovableHandle:
+        def update(_: torch.nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
+            found = inputs[0].abs().flatten(end_dim=-2).amax(dim=0)
+            largest[place] = torch.maximum(largest[place], found)
 
-        return _linear(model, names[place]).register_forward_pre_hook(look)
+        return _linear(model, names[place]).register_forward_pre_hook(update)
 
-    handles = [watch(place) for place in range(len(names))]
+    handles = [observe(place) for place in range(len(names))]
     try:
         with torch.inference_mode():
             for ids in _one_by_one(windows):
@@ -127,7 +127,7 @@ def _largest_inputs(model: BertForSequenceClassification, windows: Tokens) -> li
 
 
 def _one_by_one(windows: Tokens) -> Iterator[torch.Tensor]:
-    """Each window's ids, (1, its length): as int8 reads them, without padding."""
+    """Each window's ids without padding, as int8 reads them: (1, its length)."""
     for row in range(len(windows)):
         ids = windows.ids[windows.starts[row] : windows.starts[row + 1]]
         yield torch.from_numpy(ids.astype(np.int64))[None, :]

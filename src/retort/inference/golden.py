@@ -1,7 +1,4 @@
-"""Twelve texts of ours with the scores that a model gave them when it was made.
-
-Whoever loads the model elsewhere can see in a second whether it still says the same.
-"""
+"""Twelve fixed texts with the scores of a model when it was made, to check that it gives the same scores elsewhere."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -28,7 +25,7 @@ TEXTS = (
     "The report says 14 of the 52 bridges need repair before 2030; the county has money for nine.",
 )
 FP32_TOLERANCE = 1e-4
-# What dynamic int8 says depends on the processor: not every one multiplies alike.
+# Scores of dynamic int8 depend on the processor's integer instructions.
 INT8_TOLERANCE = 0.1
 
 
@@ -38,7 +35,10 @@ def write_golden(
     scorer: Callable[[Sequence[str]], npt.NDArray[np.float64]],
     tolerance: float = FP32_TOLERANCE,
 ) -> None:
-    """Writes golden.json: the texts, and for each one probability per attribute."""
+    """Writes golden.json: the texts, each with one probability per attribute.
+
+    scorer: texts -> (n, n_attributes). tolerance: the largest difference that `check_golden` accepts.
+    """
     scores = scorer(TEXTS)
     runs.write_json(
         folder / runs.GOLDEN,
@@ -56,8 +56,8 @@ def write_golden(
 def check_golden(classifier: Classifier, folder: Path) -> None:
     """Scores the texts of the folder's golden.json again.
 
-    Raises ModelError when `classifier` says something else of one of them than it did when it was made, or
-    when there is no golden.json.
+    Raises ModelError when a score of `classifier` differs from the recorded one by more than the recorded tolerance, or
+    when golden.json is missing or made by another model.
     """
     path = folder / runs.GOLDEN
     golden = runs.read_json(path, "an arm's folder has one")
@@ -73,6 +73,6 @@ def check_golden(classifier: Classifier, folder: Path) -> None:
     # Written so that NaN is refused too.
     if not worst <= tolerance:
         raise ModelError(
-            f"{folder}: says of its golden texts something else than when it was made (by up to {worst:.2g}, at most "
+            f"{folder}: its scores for the golden texts differ from the recorded ones by up to {worst:.2g} (at most "
             f"{tolerance:g}); export it again on this machine, or take a whole copy"
         )

@@ -1,6 +1,7 @@
-"""Windows scored by an exported model with onnxruntime: no torch, no transformers."""
+"""Windows scored by an exported model with onnxruntime, without torch."""
 
 import mmap
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import onnxruntime
 
 from retort import runs
 from retort.data.batches import Tokens, evaluation_batches
-from retort.errors import ModelError
+from retort.errors import ModelError, first_line
 from retort.inference.reading import Reader, WindowedModel, read_tokenizer
 
 FP32, INT8 = "onnx fp32", "onnx int8"
@@ -18,12 +19,12 @@ INPUTS = ("input_ids", "attention_mask")
 OUTPUT = "logits"
 
 _BATCH_SIZE = 8
-# onnxruntime's one kernel for both the residual and the layer norm takes six times as long as two kernels (1.32).
-_NOT_WORTH_IT = ("SkipLayerNormFusion",)
+# onnxruntime's kernel for residual and layer norm together takes six times as long as the two separate ones (1.32).
+_SLOW_FUSIONS = ("SkipLayerNormFusion",)
 _ERRORS_ONLY = 3
-# How a protobuf spells the key under which a tensor names the file that holds its numbers.
+# The protobuf encoding of the key under which a tensor names an external file with its data.
 _EXTERNAL_DATA = b"\x0a\x08location"
-# Without one of these the folder is not what was exported, whatever its manifest says of the rest.
+# An exported folder is not whole without these, even if its manifest leaves them out.
 _FILES = (runs.ONNX_MODEL, runs.TOKENIZER, runs.RETORT)
 
 
@@ -35,8 +36,8 @@ class OnnxScorer:
         self._int8 = int8
 
     def __call__(self, windows: Tokens) -> npt.NDArray[np.float32]:
-        # The scales of dynamic int8 are drawn from all that is in a batch (onnxruntime#10111): alone, and
-        # without padding, a window gets the same score in any company.
+        # Dynamic int8 computes its scales over the whole batch (onnxruntime#10111). Alone and without padding, a
+        # window's score does not depend on the rest of the batch.
         return self._one_by_one(windows) if self._int8 else self._in_batches(windows)
 
     def _one_by_one(self, windows: Tokens) -> npt.NDArray[np.float32]:
@@ -57,14 +58,13 @@ class OnnxScorer:
 
 
 def onnx_model(
-    folder: Path, about: dict[str, Any], threads: int | None = None, *, truncate: bool = False
+    folder: Path, about: Mapping[str, Any], threads: int | None = None, *, truncate: bool = False
 ) -> WindowedModel:
-    """An exported folder; `about` is its retort.json. `threads` share the work on one window.
+    """The model of an exported folder. about: its retort.json. threads: how many share the work on one window, one per
+    core by default. truncate: read one window per comment.
 
-    With `truncate` comments are read no further than one window goes.
-
-    Raises ModelError when it is unfit: another format, a file missing or not named by the manifest, a model
-    that onnxruntime does not load, weights in another file, or other attributes than retort.json names.
+    Raises ModelError when it is unfit: an unknown format, a file missing or not in the manifest, a model that
+    onnxruntime does not load, weights in another file, or inputs and outputs that do not fit retort.json.
     """
     form = about["format"]
     if form not in (FP32, INT8):
@@ -87,27 +87,29 @@ def _require_files(folder: Path) -> None:
 
 
 def open_session(path: Path, threads: int | None) -> onnxruntime.InferenceSession:
-    """A model file ready to be asked, from several threads at once. Raises ModelError when it is unfit."""
+    """A session for a model file, safe to call from several threads. Raises ModelError when the file is unfit.
+
+    threads: how many share the work of one call; None for one per core.
+    """
     if _keeps_weights_elsewhere(path):
         raise ModelError(f"{path}: keeps its weights in another file; export it again, as one file")
     options = onnxruntime.SessionOptions()
     options.log_severity_level = _ERRORS_ONLY
     options.intra_op_num_threads = threads or 0  # 0: one per core
     options.inter_op_num_threads = 1
-    # Threads that wait for work would keep a core busy through every call and tens of milliseconds after it.
+    # Spinning threads would keep cores busy during every call and for tens of milliseconds after it.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
         return onnxruntime.InferenceSession(
-            str(path), options, providers=["CPUExecutionProvider"], disabled_optimizers=_NOT_WORTH_IT
+            str(path), options, providers=["CPUExecutionProvider"], disabled_optimizers=_SLOW_FUSIONS
         )
     except Exception as error:  # onnxruntime's own kinds share no other base
-        reason = str(error).strip().splitlines()[0]
-        raise ModelError(f"{path}: onnxruntime does not load it ({reason}); export it again") from error
+        raise ModelError(f"{path}: onnxruntime does not load it ({first_line(error)}); export it again") from error
 
 
 def _keeps_weights_elsewhere(path: Path) -> bool:
     if not path.stat().st_size:
-        return False  # nothing to map; onnxruntime says what is wrong with it
+        return False  # cannot be mapped; onnxruntime reports the error
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
         return content.find(_EXTERNAL_DATA) >= 0
 

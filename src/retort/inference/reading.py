@@ -1,6 +1,6 @@
-"""How a comment is read by a model that takes only so many tokens: all of it, in overlapping windows.
+"""Reads comments of any length with a model of limited length: in overlapping windows.
 
-Where speed is worth more than the end of long comments, it is truncated to one window instead.
+Where speed matters more than the end of long comments, they are truncated to one window instead.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from tokenizers import Tokenizer
 
-from retort.data.batches import Frame, Ids, Integers, Tokens, token_ids
+from retort.data.batches import Frame, Ids, Integers, Tokens, prepared_tokenizer, token_ids
 from retort.errors import ModelError
 from retort.models.probability import sigmoid
 
@@ -21,17 +21,16 @@ Booleans = npt.NDArray[np.bool_]
 # Windows in, one logit per window and attribute out: (n windows, n attributes).
 WindowScorer = Callable[[Tokens], npt.NDArray[np.floating[Any]]]
 
-# Neighbouring windows share this part of their room, so that what one of them cuts in two the other has whole.
-_SHARED = 0.25
+# Neighbouring windows overlap by this share of their length: what one of them cuts in two is whole in the other.
+_OVERLAP = 0.25
 
 
 @dataclass(frozen=True)
 class Scored:
-    """What a model says of n comments, and what of them it read.
+    """A model's probabilities for n comments, and how much of each comment it read.
 
-    probabilities: (n, n attributes). tokens: how many were read of each comment; unknown: how many of those the
-    model has no piece for; windows: in how many parts they were read; truncated: whether the comment goes on
-    behind them. All (n,).
+    probabilities: (n, n attributes). tokens: the number read; unknown: how many of them are not in the vocabulary;
+    windows: the number of windows; truncated: whether the comment is longer than what was read. The last four: (n,).
     """
 
     probabilities: Probabilities
@@ -41,15 +40,15 @@ class Scored:
     truncated: Booleans
 
 
-# What stands behind a classifier: comments in, everything about them out.
+# Comments in; probabilities and what was read out.
 Model = Callable[[Sequence[str]], Scored]
 
 
 @dataclass(frozen=True)
 class Readings:
-    """The windows of n comments, those of one comment next to each other and in its order.
+    """The windows of n comments, grouped by comment and in its order.
 
-    starts: (n,), the first window of each comment. tokens, unknown, truncated: as in `Scored`.
+    starts: (n,), the index of each comment's first window. tokens, unknown, truncated: as in `Scored`.
     """
 
     windows: Tokens
@@ -60,20 +59,20 @@ class Readings:
 
     @property
     def window_counts(self) -> Integers:
-        """How many windows each comment has, (n,)."""
+        """The number of windows of each comment, (n,)."""
         counts: Integers = np.diff(self.starts, append=len(self.windows))
         return counts
 
     def largest(self, of_windows: Probabilities) -> Probabilities:
-        """From (n windows, n attributes) to (n, n attributes): a comment is as bad as its worst window."""
+        """The maximum over each comment's windows: (n windows, n attributes) -> (n, n attributes)."""
         result: Probabilities = np.maximum.reduceat(of_windows, self.starts, axis=0)
         return result
 
 
 class Reader:
-    """Comments as windows of at most `max_length` tokens, [CLS] and [SEP] included.
+    """Cuts comments into windows of at most `max_length` tokens, [CLS] and [SEP] included.
 
-    With `truncate` there is one window for each comment, its beginning.
+    With `truncate` each comment has one window, its beginning.
     """
 
     def __init__(self, tokenizer: Tokenizer, max_length: int, *, truncate: bool = False) -> None:
@@ -85,7 +84,7 @@ class Reader:
         self._unknown_id = tokenizer.token_to_id(getattr(tokenizer.model, "unk_token", None) or "[UNK]")
 
     def read(self, texts: Sequence[str]) -> Readings:
-        """The tokens of every text, which need not be normalised."""
+        """The windows of every text. Texts are normalised here."""
         bare = token_ids(texts, self.tokenizer, enough=self._room + 1 if self.truncate else None)
         truncated = np.asarray([self.truncate and len(ids) > self._room for ids in bare], np.bool_)
         if self.truncate:
@@ -103,16 +102,16 @@ class Reader:
     def _windows(self, ids: Ids) -> list[Ids]:
         if len(ids) <= self._room:
             return [self._frame.around(ids)]
-        stride = self._room - int(self._room * _SHARED)
+        stride = self._room - int(self._room * _OVERLAP)
         last = len(ids) - self._room
-        # The last one reaches back to be full: what stands at the end is read in its context too.
+        # The last window begins earlier to be full, so that the end is read with context too.
         begins = [*range(0, last, stride), last]
         return [self._frame.around(ids[begin : begin + self._room]) for begin in begins]
 
 
 @dataclass(frozen=True)
 class WindowedModel:
-    """A model that reads windows, as one that reads whole comments."""
+    """Scores comments with a model that scores windows: each comment gets the maximum over its windows."""
 
     reader: Reader
     scorer: WindowScorer
@@ -130,16 +129,8 @@ class WindowedModel:
 
 
 def read_tokenizer(path: Path) -> Tokenizer:
-    """The tokenizer of a tokenizer.json, without padding or truncation; special tokens in a text stay text.
-
-    Raises ModelError when it cannot be read.
-    """
+    """The tokenizer in a tokenizer.json, prepared for comments. Raises ModelError when it cannot be read."""
     try:
-        tokenizer = Tokenizer.from_file(str(path))
+        return prepared_tokenizer(Tokenizer.from_file(str(path)))
     except Exception as error:  # the Rust library raises bare Exceptions
         raise ModelError(f"{path}: no tokenizer ({str(error).strip()}); take a whole copy of the model") from error
-    tokenizer.no_padding()
-    tokenizer.no_truncation()
-    # "[SEP]" typed by a user would otherwise end the comment for the model.
-    tokenizer.encode_special_tokens = True
-    return tokenizer

@@ -1,6 +1,5 @@
-"""Windows scored by a classifier in memory, with torch."""
+"""Windows scored by a classifier in torch."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,20 +13,17 @@ from retort.models.classifier import load_tokenizer
 from retort.models.first_token import use_first_token
 from retort.models.forward import logits
 
+FORMAT = "torch"
+
 
 @dataclass(frozen=True)
 class TorchScorer:
-    """Logits of a classifier in evaluation mode, in fp32 on the device that it is on.
-
-    `columns` are those of its labels that are wanted, in the order wanted; None takes all.
-    """
+    """Logits of a classifier, (n windows, n attributes), in fp32 on the device that it is on."""
 
     model: torch.nn.Module
-    columns: Sequence[int] | None = None
 
     def __call__(self, windows: Tokens) -> npt.NDArray[np.float32]:
-        found = logits(self.model, windows)
-        return found if self.columns is None else found[:, list(self.columns)]
+        return logits(self.model, windows)
 
 
 def torch_model(
@@ -35,20 +31,17 @@ def torch_model(
     tokenizer_folder: Path,
     max_length: int,
     *,
-    columns: Sequence[int] | None = None,
     threads: int | None = None,
     truncate: bool = False,
 ) -> WindowedModel:
-    """Scores whole comments with `model`, or with `truncate` one window of each.
+    """Scores whole comments with `model`, which is permanently restricted to the first token in its last layer.
 
-    torch knows one number of `threads` for the whole process.
-
+    threads: set for the whole process, as torch has one number of threads. truncate: read one window per comment.
     Raises ModelError when the tokenizer cannot be loaded.
     """
     if threads is not None:
         torch.set_num_threads(threads)
     model.eval()
     use_first_token(model)
-    return WindowedModel(
-        Reader(load_tokenizer(tokenizer_folder), max_length, truncate=truncate), TorchScorer(model, columns)
-    )
+    reader = Reader(load_tokenizer(tokenizer_folder), max_length, truncate=truncate)
+    return WindowedModel(reader, TorchScorer(model))

@@ -1,12 +1,12 @@
-"""LoRA adapters on a BERT classifier. The one file that knows peft.
+"""LoRA adapters on a BERT classifier. The one file that imports peft.
 
 peft's low-rank adapters (Hu et al. 2021, arXiv:2106.09685) and the variants it offers: rsLoRA, DoRA,
-PiSSA and LoRA+. The head is trained and saved with the adapter, and so is a pooler that was drawn with it.
+PiSSA and LoRA+. The head is trained and saved with the adapter, and so is a randomly initialised pooler.
 """
 
 import shutil
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model, get_peft_model_state_dict
@@ -16,14 +16,13 @@ from transformers import BertForSequenceClassification
 
 from retort import runs
 from retort.config import LoraSettings, TrainingSettings
-from retort.errors import ConfigError, ModelError
+from retort.errors import ConfigError, ModelError, first_line
 
 HEAD = "classifier"
 POOLER = "pooler"
-ADAPTER_CONFIG = "adapter_config.json"
 _INITIAL = "initial"
-# PiSSA starts from a decomposition of the base's own weights, which it changes: the adapter alone would
-# not fit the published base, so it is saved as the difference from it (Meng et al. 2024, arXiv:2404.02948).
+# PiSSA initialises from a decomposition of the base's weights and changes them: the adapter alone would not fit the
+# published base, so the difference from it is saved (Meng et al. 2024, arXiv:2404.02948).
 _PISSA = "pissa"
 
 
@@ -32,20 +31,18 @@ def with_adapter(
     settings: LoraSettings,
     base_name: str,
     seed: int,
-    workshop: Path,
+    scratch_dir: Path,
     *,
     pooler: bool = False,
 ) -> PeftModel:
-    """`model` with fresh adapters, all else frozen but the head, and with `pooler` that as well.
+    """`model` with new adapters; they, the head and, with `pooler`, the pooler are trained, all else is frozen.
 
-    `workshop` is scratch space on disk.
+    base_name is recorded in the adapter's config as its base. scratch_dir keeps the initial adapter for `save_adapter`
+    where the variant needs it. Raises ConfigError for a target module that the model lacks.
     """
-    modules = {name.rpartition(".")[2] for name, _ in model.named_modules()}
-    unknown = [name for name in settings.target_modules if name not in modules]
-    if unknown:
-        raise ConfigError(f"lora.target_modules: the base has no module {unknown[0]!r}; BERT's are query, key, value")
+    require_modules(model, settings)
     model.name_or_path = base_name
-    start: Literal["gaussian", "pissa"] | bool = True if settings.init == "default" else settings.init
+    init: Literal["gaussian", "pissa"] | bool = True if settings.init == "default" else settings.init
     config = LoraConfig(
         task_type="SEQ_CLS",
         r=settings.r,
@@ -55,57 +52,94 @@ def with_adapter(
         modules_to_save=[HEAD, POOLER] if pooler else [HEAD],
         use_rslora=settings.use_rslora,
         use_dora=settings.use_dora,
-        init_lora_weights=start,
+        init_lora_weights=init,
     )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         adapted = get_peft_model(model, config)
     if settings.init == _PISSA:
         config.init_lora_weights = True
-        adapted.save_pretrained(str(workshop / _INITIAL))
-        config.init_lora_weights = start
+        _save(adapted, scratch_dir / _INITIAL)
+        config.init_lora_weights = init
     return adapted
 
 
+def require_modules(model: torch.nn.Module, settings: LoraSettings) -> None:
+    """Raises ConfigError for a target module that the model lacks."""
+    modules = {name.rpartition(".")[2] for name, _ in model.named_modules()}
+    unknown = [name for name in settings.target_modules if name not in modules]
+    if unknown:
+        raise ConfigError(f"lora.target_modules: the base has no module {unknown[0]!r}; BERT's are query, key, value")
+
+
 def lora_plus_optimizer(model: PeftModel, settings: TrainingSettings, ratio: float) -> torch.optim.Optimizer:
-    """AdamW with a higher rate for the B matrices and the biases (LoRA+, Hayou et al. 2024, arXiv:2402.12354)."""
+    """AdamW with `ratio` times the learning rate for the B matrices and the biases.
+
+    LoRA+, Hayou et al. 2024, arXiv:2402.12354.
+    """
     optimizer: torch.optim.Optimizer = create_loraplus_optimizer(
         model,
         torch.optim.AdamW,
         lr=settings.learning_rate,
         loraplus_lr_ratio=ratio,
-        # peft's groups have a decay of their own, 0 unless given, which `weight_decay` would not reach.
+        # peft's parameter groups have their own decay, 0 unless given; `weight_decay` does not reach them.
         loraplus_weight_decay=settings.weight_decay,
         fused=True,
     )
     return optimizer
 
 
-def save_adapter(model: PeftModel, settings: LoraSettings, folder: Path, workshop: Path) -> None:
-    """The adapter alone (a peft folder), as a difference from the base as it is published."""
+def save_adapter(model: PeftModel, settings: LoraSettings, folder: Path, scratch_dir: Path) -> None:
+    """Writes a peft folder: the adapter alone, as the difference from the published base.
+
+    scratch_dir is the one that `with_adapter` was called with.
+    """
     if settings.init == _PISSA:
-        model.save_pretrained(str(folder), path_initial_model_for_weight_conversion=str(workshop / _INITIAL))
-        # Converting keeps the low-rank matrices alone: what learns whole has to be put back (peft 0.21).
-        path = folder / "adapter_model.safetensors"
-        whole = {name: t for name, t in get_peft_model_state_dict(model).items() if "lora_" not in name}
-        save_file(load_file(path) | {name: t.detach().cpu().contiguous() for name, t in whole.items()}, path)
+        _save_difference(model, folder, scratch_dir / _INITIAL)
     else:
-        model.save_pretrained(str(folder))
-    # peft writes a model card of its own; ours takes its place.
+        _save(model, folder)
+    # peft writes its own model card; retort's replaces it.
     (folder / runs.MODEL_CARD).unlink(missing_ok=True)
-    shutil.rmtree(workshop / _INITIAL, ignore_errors=True)
+    shutil.rmtree(scratch_dir / _INITIAL, ignore_errors=True)
+
+
+def _save(model: PeftModel, folder: Path, **options: Any) -> None:
+    # By default peft looks up the base's config on the hub, to see whether it has as many word embeddings.
+    model.save_pretrained(str(folder), save_embedding_layers=False, **options)
+
+
+def _save_difference(model: PeftModel, folder: Path, initial: Path) -> None:
+    """Saves a PiSSA adapter as its difference from the initial one, an ordinary adapter of twice the rank."""
+    config = model.peft_config["default"]
+    base_name = config.base_model_name_or_path
+    # While it converts, peft looks up a base with a name on the hub, so the name is added afterwards.
+    config.base_model_name_or_path = ""
+    _save(model, folder, path_initial_model_for_weight_conversion=str(initial))
+    config.base_model_name_or_path = base_name
+    saved = LoraConfig.from_pretrained(str(folder))
+    saved.base_model_name_or_path = base_name
+    saved.save_pretrained(str(folder))
+    _restore_whole_modules(model, folder / runs.ADAPTER_WEIGHTS)
+
+
+def _restore_whole_modules(model: PeftModel, path: Path) -> None:
+    """Adds head and pooler to a converted adapter: peft's conversion keeps the low-rank matrices only (peft 0.21)."""
+    state = get_peft_model_state_dict(model, save_embedding_layers=False)
+    whole = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items() if "lora_" not in name}
+    save_file(load_file(path) | whole, path)
 
 
 def merged(model: PeftModel) -> BertForSequenceClassification:
-    """The adapters added into the weights: a plain classifier of the base's shape. `model` is used up."""
+    """A plain classifier of the base's shape with the adapters added to its weights. `model` is unusable afterwards."""
     plain: BertForSequenceClassification = model.merge_and_unload()
     return plain
 
 
 def load_adapter(base: BertForSequenceClassification, folder: Path) -> PeftModel:
-    """A saved adapter on the base that it was trained on. Raises ModelError when they do not fit."""
+    """A saved adapter on its base, in evaluation mode. Raises ModelError when the two do not fit."""
     try:
         return PeftModel.from_pretrained(base, str(folder)).eval()
     except (OSError, ValueError, RuntimeError, KeyError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise ModelError(f"{folder}: the adapter does not fit its base ({reason}); take a whole copy") from error
+        raise ModelError(
+            f"{folder}: the adapter does not fit its base ({first_line(error)}); take a whole copy"
+        ) from error

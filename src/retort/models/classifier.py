@@ -12,21 +12,23 @@ from tokenizers import Tokenizer
 from transformers import AutoConfig, AutoTokenizer, BertForSequenceClassification, PretrainedConfig
 from transformers.utils import logging as transformers_logging
 
-from retort.errors import ConfigError, ModelError
+from retort import runs
+from retort.data.batches import prepared_tokenizer
+from retort.errors import ConfigError, ModelError, first_line
 from retort.models.bases import Base
 
-# What a pre-trained BERT need not bring: the head, and the pooler that bases trained without a second task lack.
+# Weights that a pre-trained BERT may lack: the head, and the pooler where it was trained on words only.
 _NEW_IN_A_BASE = ("classifier.", "bert.pooler.")
 
 
 def classifier_from_base(
     base: Base, attributes: Sequence[str], seed: int, shares: Sequence[float] | None = None
 ) -> BertForSequenceClassification:
-    """The base's body under a new head of one logit per attribute, drawn from `seed`.
+    """The base's body with a new head of one logit per attribute, initialised from `seed`.
 
-    `shares` in (0, 1) are what the head is to say of every comment at first: each attribute's mean among
-    the training rows. Learning then begins with telling comments apart, not with counting them
-    (Lin et al. 2017, arXiv:1708.02002, section 4.1).
+    `shares` in (0, 1), each attribute's mean among the training rows, set the head's bias, so that the untrained model
+    predicts them on average. Training then need not learn the base rates first (Lin et al. 2017, arXiv:1708.02002,
+    section 4.1). Raises ModelError when the base cannot be loaded.
     """
     config = AutoConfig.from_pretrained(base.folder)
     config.num_labels = len(attributes)
@@ -35,7 +37,7 @@ def classifier_from_base(
     config.label2id = {name: index for index, name in enumerate(attributes)}
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        # The pre-training heads of the base are not ours to keep, and the new head is missing there.
+        # Warnings about pre-training heads that are dropped and the new head that is missing say nothing new.
         with _quietly():
             model = _loaded(base.folder, config, new=_NEW_IN_A_BASE)
     if shares is not None:
@@ -45,65 +47,97 @@ def classifier_from_base(
 
 
 def brings_pooler(base: Base) -> bool:
-    """Whether the base's weights hold a pooler. Else `classifier_from_base` draws one, as it draws the head."""
+    """Whether the base's weights hold a pooler. If not, `classifier_from_base` initialises one as it does the head."""
+    return any(name.endswith("pooler.dense.weight") for name in _weight_names(base))
+
+
+def _weight_names(base: Base) -> list[str]:
     if base.weights.suffix == ".safetensors":
         with safe_open(base.weights, "pt") as weights:
-            names = list(weights.keys())
-    else:
-        names = list(torch.load(base.weights, map_location="cpu", mmap=True, weights_only=True))
-    return any(name.endswith("pooler.dense.weight") for name in names)
+            return list(weights.keys())
+    return list(torch.load(base.weights, map_location="cpu", mmap=True, weights_only=True))
 
 
 def load_classifier(folder: Path) -> BertForSequenceClassification:
     """A saved classifier in evaluation mode.
 
-    Raises ModelError when the folder holds no BERT sequence classifier or weights that are not finite.
+    Raises ModelError when the folder holds no BERT sequence classifier, or weights that are missing or not finite.
     """
-    if not (folder / "config.json").is_file():
-        raise ModelError(f"{folder}: no config.json; give the folder of an arm, for example RUN/odd")
-    try:
-        config = AutoConfig.from_pretrained(folder)
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{folder}: config.json cannot be read ({error}); take a whole copy") from error
-    if config.model_type != "bert" or "BertForSequenceClassification" not in (config.architectures or []):
-        raise ModelError(
-            f"{folder}: not a BERT sequence classifier (config.json says {config.architectures}); name another"
-        )
+    config = classifier_config(folder)
     with _quietly():
         model = _loaded(folder, config)
     model.eval()
     return model
 
 
-def attributes_of(model: BertForSequenceClassification) -> tuple[str, ...]:
-    """What each logit rates, by the labels of the model's config, in lower case."""
-    labels = sorted((int(index), str(label)) for index, label in (model.config.id2label or {}).items())
+def classifier_config(folder: Path) -> PretrainedConfig:
+    """The config of a saved classifier. Raises ModelError when the folder holds no BERT sequence classifier."""
+    if not (folder / runs.CONFIG).is_file():
+        raise ModelError(f"{folder}: no config.json; give the folder of an arm, for example RUN/odd")
+    try:
+        config: PretrainedConfig = AutoConfig.from_pretrained(folder)
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{folder}: config.json cannot be read ({error}); take a whole copy") from error
+    if config.model_type != "bert" or "BertForSequenceClassification" not in (config.architectures or []):
+        raise ModelError(
+            f"{folder}: not a BERT sequence classifier (config.json says {config.architectures}); name another"
+        )
+    return config
+
+
+def label_names(config: PretrainedConfig) -> tuple[str, ...]:
+    """The label of each logit, in lower case."""
+    labels = sorted((int(index), str(label)) for index, label in (config.id2label or {}).items())
     return tuple(label.lower() for _, label in labels)
 
 
+def attributes_of(model: BertForSequenceClassification) -> tuple[str, ...]:
+    """The label of each logit by the model's config, in lower case."""
+    return label_names(model.config)
+
+
+def set_label_order(model: BertForSequenceClassification, names: Sequence[str], where: object) -> None:
+    """Reorders the head so that logit i rates `names[i]`.
+
+    Raises ModelError when the model has other labels; `where` is its folder.
+    """
+    found = attributes_of(model)
+    if sorted(found) != sorted(names):
+        raise ModelError(
+            f"{where}: {runs.RETORT} names {', '.join(names)}, {runs.CONFIG} {', '.join(found)}; take a whole copy"
+        )
+    rows = [found.index(name) for name in names]
+    head = model.classifier
+    head.weight.data, head.bias.data = head.weight.data[rows], head.bias.data[rows]
+    model.config.id2label = dict(enumerate(names))
+    model.config.label2id = {name: index for index, name in enumerate(names)}
+
+
 def load_tokenizer(folder: Path) -> Tokenizer:
-    """The folder's tokenizer without padding or truncation; special tokens in a text stay text."""
+    """The folder's tokenizer, prepared for comments. Raises ModelError when it cannot be loaded."""
     try:
         fast = AutoTokenizer.from_pretrained(folder, use_fast=True)
     except Exception as error:  # the Rust library raises bare Exceptions
-        raise ModelError(f"{folder}: the tokenizer cannot be loaded ({_reason(error)}); take a whole copy") from error
-    tokenizer: Tokenizer = copy.deepcopy(fast.backend_tokenizer)
-    tokenizer.no_padding()
-    tokenizer.no_truncation()
-    # "[SEP]" typed by a user would otherwise end the comment for the model.
-    tokenizer.encode_special_tokens = True
-    return tokenizer
+        raise ModelError(
+            f"{folder}: the tokenizer cannot be loaded ({first_line(error)}); take a whole copy"
+        ) from error
+    return prepared_tokenizer(copy.deepcopy(fast.backend_tokenizer))
 
 
 def require_usable(base: Base, max_length: int) -> None:
-    """Loads the base once, so that one which is unfit is refused before any training.
+    """Loads the base once, so that an unfit one is refused before any training.
 
-    Raises ModelError for weights or a tokenizer that are broken or do not fit each other, ConfigError for a
-    `max_length` that the base cannot read.
+    Raises ModelError for weights or a tokenizer that are broken or do not fit each other, and for a base that is a
+    classifier already, ConfigError for a `max_length` above the base's number of positions.
     """
     if max_length > base.positions:
         raise ConfigError(f"max_length = {max_length}: base {base.id} reads {base.positions} tokens at most; lower it")
     words = classifier_from_base(base, ("any",), seed=0).config.vocab_size
+    if any(name.startswith("classifier.") for name in _weight_names(base)):
+        raise ModelError(
+            f"base {base.id}: it is a classifier already; name the pre-trained model that it was made of, or give it "
+            "with --teacher"
+        )
     known = load_tokenizer(base.folder).get_vocab_size()
     if known > words:
         raise ModelError(
@@ -122,17 +156,17 @@ def save_classifier(
 
 
 def save_tokenizer(source: Path, max_length: int, folder: Path) -> None:
-    """The tokenizer of `source`, its limit set to what the model was trained with."""
+    """Copies the tokenizer of `source`, with `max_length` as its limit."""
     tokenizer = AutoTokenizer.from_pretrained(source, use_fast=True)
     tokenizer.model_max_length = max_length
-    # The packaged MiniLM's file carries a padding and truncation to 128 that would outlive our limit.
+    # The packaged MiniLM's tokenizer pads and truncates to 128 tokens, whatever the limit.
     tokenizer.backend_tokenizer.no_padding()
     tokenizer.backend_tokenizer.no_truncation()
     tokenizer.save_pretrained(folder)
 
 
 def set_dropout(model: BertForSequenceClassification, probability: float) -> None:
-    """Sets every dropout of the model and of its config, the head's included."""
+    """Sets the probability of every dropout in the model and its config, the head's included."""
     model.config.hidden_dropout_prob = probability
     model.config.attention_probs_dropout_prob = probability
     model.config.classifier_dropout = probability
@@ -142,7 +176,7 @@ def set_dropout(model: BertForSequenceClassification, probability: float) -> Non
 
 
 def count_parameters(model: torch.nn.Module) -> dict[str, int]:
-    """All parameters and those that an optimiser would change."""
+    """`total` counts all parameters, `trainable` those with a gradient."""
     parameters = list(model.parameters())
     return {
         "total": sum(p.numel() for p in parameters),
@@ -158,22 +192,29 @@ def require_finite(model: torch.nn.Module, where: object) -> None:
 
 
 def _loaded(folder: Path, config: PretrainedConfig, *, new: tuple[str, ...] = ()) -> BertForSequenceClassification:
-    """The weights in `folder`, all of them finite and there; only names that begin with one of `new` may be drawn."""
+    """The weights in `folder`, checked to be complete and finite.
+
+    Missing weights are initialised at random only where their names begin with one of `new`.
+    """
     try:
         loaded: Any = BertForSequenceClassification.from_pretrained(
             folder, config=config, dtype=torch.float32, output_loading_info=True, ignore_mismatched_sizes=True
         )
     except Exception as error:  # safetensors raises its own kind for a broken file
-        raise ModelError(f"{folder}: the model cannot be loaded ({_reason(error)}); take a whole copy of it") from error
+        raise ModelError(
+            f"{folder}: the model cannot be loaded ({first_line(error)}); take a whole copy of it"
+        ) from error
     model: BertForSequenceClassification = loaded[0]
     found: dict[str, Any] = loaded[1]
-    # transformers draws what is missing at random and says so in its log alone.
+    # transformers initialises missing weights at random and only logs it.
     wrong = {
         "config.json names {}, which the weights lack": [n for n in found["missing_keys"] if not n.startswith(new)],
         "the weights hold {}, which config.json has no place for": [
             name for name in found["unexpected_keys"] if "encoder.layer." in name
         ],
-        "{} has another shape than config.json says": [name for name, *_ in found["mismatched_keys"]],
+        "{} has another shape than config.json says": [
+            name for name, *_ in found["mismatched_keys"] if not name.startswith(new)
+        ],
     }
     for complaint, names in wrong.items():
         if names:
@@ -182,13 +223,9 @@ def _loaded(folder: Path, config: PretrainedConfig, *, new: tuple[str, ...] = ()
     return model
 
 
-def _reason(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
-
-
 @contextlib.contextmanager
 def _quietly() -> Iterator[None]:
-    """Without transformers' own bars and its report of heads new or left out; we check the weights ourselves."""
+    """Silences transformers' progress bars and its report of missing weights; `_loaded` checks these itself."""
     before = transformers_logging.get_verbosity()
     transformers_logging.set_verbosity_error()
     transformers_logging.disable_progress_bar()

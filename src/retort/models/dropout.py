@@ -1,7 +1,7 @@
-"""Dropout whose random numbers cost little on a CPU.
+"""Dropout with cheap random numbers on a CPU.
 
-torch draws them there one after the other, a quarter of all training time of a BERT (docs/log.md). 16 random
-bits for each value are enough for a probability to 1 in 65,536, and come in blocks from numpy's SFC64.
+torch draws them one by one on a CPU, which takes a quarter of a BERT's training time (docs/log.md). Here 16 random bits
+for each value, a resolution of 1 in 65,536, come in blocks from numpy's SFC64.
 """
 
 import math
@@ -17,9 +17,9 @@ _SEEDS = 2**62
 
 
 def dropout(inputs: Tensor, probability: float, training: bool) -> Tensor:
-    """As `torch.nn.functional.dropout`: zeros with `probability`, the others divided by what is left of 1.
+    """As `torch.nn.functional.dropout`: zeros with `probability`, all other values divided by 1 - probability.
 
-    On a CPU the mask hangs on torch's global seed alone, whatever the number of threads.
+    On a CPU the mask depends on torch's global seed only, not on the number of threads.
     """
     if not training or probability == 0:
         return inputs
@@ -29,14 +29,15 @@ def dropout(inputs: Tensor, probability: float, training: bool) -> Tensor:
 
 
 class QuickDropout(torch.nn.Dropout):
-    """torch's module with `dropout` for its function."""
+    """torch's Dropout module, computed by `dropout` above."""
 
     def forward(self, input: Tensor) -> Tensor:
+        """See `dropout`."""
         return dropout(input, self.p, self.training)
 
 
 def quicken_dropout(model: torch.nn.Module) -> None:
-    """Every Dropout of the model becomes a QuickDropout of the same probability; nothing of it is saved."""
+    """Replaces every Dropout of the model by a QuickDropout of the same probability; saved weights are unaffected."""
     for parent in list(model.modules()):
         for name, child in parent.named_children():
             if type(child) is torch.nn.Dropout:

@@ -1,8 +1,8 @@
-"""The last layer computed for the first token alone, which is all that the pooler and the head read of it.
+"""The last layer computed for the first token only, which is all that the pooler and the head read of it.
 
-Its keys and values are needed of every token; the query, the attention's output and the feed-forward block of
-one. Nothing else changes: the logits are the same, for a twelfth of the work in a teacher of 12 layers, a
-seventh in one of 6, and more than a quarter in a student of 3.
+Keys and values are computed for every token; the query, the attention output and the feed-forward block for one.
+The logits stay the same. It saves a twelfth of the work in a teacher of 12 layers, a seventh in one of 6, and more
+than a quarter in a student of 3.
 """
 
 import contextlib
@@ -11,40 +11,41 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import BertForSequenceClassification
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 from transformers.models.bert.modeling_bert import BertLayer, eager_attention_forward
 
+from retort.models.bert import inner_bert
+
 
 class _FirstTokenLayer(BertLayer):
-    """A BertLayer, its weights and names included, whose output is that of the first token: (batch, 1, width)."""
+    """A BertLayer with the same weights and names that returns the first token only: (batch, 1, width)."""
 
     def forward(self, hidden_states: Tensor, attention_mask: Tensor | None = None, *_: Any, **__: Any) -> Tensor:
-        own = self.attention.self
+        attention = self.attention.self
         first = hidden_states[:, :1]
-        heads = (*hidden_states.shape[:-1], -1, own.attention_head_size)
-        query = own.query(first).view(heads[0], 1, *heads[2:]).transpose(1, 2)
-        key, value = (part(hidden_states).view(heads).transpose(1, 2) for part in (own.key, own.value))
-        attend = ALL_ATTENTION_FUNCTIONS.get_interface(own.config._attn_implementation, eager_attention_forward)
-        attended, _weights = attend(
-            own,
+        heads = (*hidden_states.shape[:-1], -1, attention.attention_head_size)
+        query = attention.query(first).view(heads[0], 1, *heads[2:]).transpose(1, 2)
+        key, value = (part(hidden_states).view(heads).transpose(1, 2) for part in (attention.key, attention.value))
+        attend = ALL_ATTENTION_FUNCTIONS.get_interface(attention.config._attn_implementation, eager_attention_forward)
+        context, _weights = attend(
+            attention,
             query,
             key,
             value,
-            # Which tokens each token may look at, (batch, 1, tokens, tokens): of interest is what the first may.
+            # (batch, 1, tokens, tokens): the row of the first token is enough.
             None if attention_mask is None else attention_mask[:, :, :1],
-            dropout=own.dropout.p if self.training else 0.0,
-            scaling=own.scaling,
+            dropout=attention.dropout.p if self.training else 0.0,
+            scaling=attention.scaling,
         )
-        beside = self.attention.output(attended.flatten(2), first)
-        output: Tensor = self.output(self.intermediate(beside), beside)
+        attention_output = self.attention.output(context.flatten(2), first)
+        output: Tensor = self.output(self.intermediate(attention_output), attention_output)
         return output
 
 
 def use_first_token(model: torch.nn.Module) -> None:
-    """Makes the classifier (or what wraps one) compute no more of its last layer than its logits need, for good.
+    """Permanently restricts the last layer to [CLS]. `model` is a BERT classifier, or wraps one.
 
-    Its last hidden state is then that of the first token, so hidden states must not be asked for.
+    The last hidden state then holds the first token only, so hidden states must not be requested.
     """
     _last_layer(model).__class__ = _FirstTokenLayer
 
@@ -62,6 +63,5 @@ def first_token_only(model: torch.nn.Module) -> Iterator[None]:
 
 
 def _last_layer(model: torch.nn.Module) -> torch.nn.Module:
-    bert = next(module for module in model.modules() if isinstance(module, BertForSequenceClassification))
-    layer: torch.nn.Module = bert.bert.encoder.layer[-1]
+    layer: torch.nn.Module = inner_bert(model).bert.encoder.layer[-1]
     return layer

@@ -1,4 +1,4 @@
-"""What a classifier says of encoded comments, without learning from them."""
+"""Outputs of a classifier for encoded comments, without gradients."""
 
 import contextlib
 from collections.abc import Iterator
@@ -28,7 +28,10 @@ def logits(model: torch.nn.Module, tokens: Tokens, batch_size: int = BATCH_SIZE)
 def batch_outputs(
     model: torch.nn.Module, tokens: Tokens, batch_size: int, *, hidden_states: bool
 ) -> Iterator[tuple[Integers, Any]]:
-    """The rows of each batch with the model's output for them; the model's mode is as before afterwards."""
+    """The rows of each batch with the model's output for them, computed in evaluation mode.
+
+    Without `hidden_states` the last layer is computed for the first token only. The mode is restored afterwards.
+    """
     device = next(model.parameters()).device
     before = model.training
     model.eval()

@@ -1,45 +1,38 @@
-"""How fast every format of every arm is on this machine, and how fast it could be: what `retort bench` runs."""
+"""The job of `retort bench`: speed and memory of every format of every arm, next to this machine's limits."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from retort import runs
-from retort.bench.bystanders import Bystanders
-from retort.bench.ceilings import (
-    Rate,
-    has_int8_instructions,
-    measure_ceilings,
-    measure_gpu_ceilings,
-    usable_cores,
-)
+from retort.bench.ceilings import Rate, has_int8_instructions, measure_ceilings, measure_gpu_ceilings
 from retort.bench.cost import Turns, speed, take_turns
 from retort.bench.flops import forward_flops
-from retort.bench.formats import Format, formats_of, open_format, precision, shape_of, window_lengths
+from retort.bench.model_formats import Format, formats_of, open_format, precision, shape_of, window_lengths
+from retort.bench.other_load import OtherLoad
 from retort.bench.resident import measure_resident
-from retort.config import ColumnNames
+from retort.data.run_comments import keeps_texts, run_above, split_with_texts
 from retort.data.sources import read_file, read_sample
 from retort.errors import ConfigError, ModelError, ResourceError
-from retort.inference.predictor import Classifier, model_sha256
-from retort.report.bench_plot import write_drawings
-from retort.report.bench_table import verdict
-from retort.report.formats import percent
-
-# Called with what is being done, how much of it is done, and how much there is.
-Progress = Callable[[str, int, int], None]
+from retort.inference.folders import is_model, is_run, model_name, model_sha256
+from retort.inference.predictor import Classifier
+from retort.machine import usable_threads
+from retort.progress import StageProgress
+from retort.provenance import provenance, utc_now
+from retort.report.bench.drawing import write_drawings
+from retort.report.bench.verdict import verdict, warnings
+from retort.tasks import default_task
+from retort.whole_folder import refuse_existing, written_whole
 
 RESULT = "bench.json"
-# From this share of the machine on, used by others, times mean little.
-_BUSY = 0.05
 
 
 @dataclass(frozen=True)
 class Effort:
-    """comments: how many are rated when nobody says. ceiling_seconds: how long matrices are multiplied."""
+    """comments: how many are rated by default. ceiling_seconds: time for the matrix products."""
 
     comments: int
     ceiling_seconds: float
@@ -50,7 +43,7 @@ FULL, QUICK = Effort(128, 3.0), Effort(16, 0.5)
 
 @dataclass(frozen=True)
 class Texts:
-    """What is rated, and what that is in words."""
+    """The comments to rate; `origin` describes them in words."""
 
     texts: list[str]
     origin: str
@@ -67,112 +60,116 @@ def bench(
     out: Path,
     *,
     data: Path | None,
-    columns: ColumnNames,
+    columns: Mapping[str, str],
     comments: int | None,
     effort: Effort,
-    progress: Progress,
+    progress: StageProgress,
 ) -> dict[str, Any]:
-    """Measures and writes bench.json and its drawing to `out`; returns what bench.json holds.
+    """Measures, writes bench.json and its drawing to `out`, and returns the content of bench.json.
 
-    folder: a run, or a model. comments: how many are rated; `effort.comments` at most without. Raises ModelError
-    for a folder that is neither, ConfigError when more comments are asked for than there are, DataError when
-    `data` cannot be used. Nothing is left in `out` then.
+    folder: a run or a model. comments: how many are rated, by default up to `effort.comments`. Raises ModelError
+    for a folder that is neither, and for a model of another task than its run's; ConfigError when there are fewer
+    comments than requested, DataError when `data` cannot be used; `out` is left empty then.
     """
-    runs.refuse_existing(out)
+    refuse_existing(out)
     forms, left_out = _formats(folder)
+    _require_task_of_run(folder, forms)
     texts = _chosen(_texts(folder, data, columns), comments, effort)
-    threads = usable_cores()
-    with runs.written_whole(out) as partial:
-        with Bystanders() as beside_ceilings:
-            ceilings = _ceilings(threads, effort.ceiling_seconds, progress)
-        opened, unfit = _opened(forms, threads, progress)
-        with Bystanders() as beside_speed:
-            turns = take_turns(
-                {one.form.key: one.classifier.probabilities for one in opened},
-                texts.texts,
-                len(texts.texts),
-                lambda done, total: progress("measuring speed", done, total),
-            )
-        result: dict[str, Any] = {
-            "schema": 1,
-            "time": runs.utc_now(),
-            "of": folder.resolve().name,
-            "threads": threads,
-            "comments": {"count": len(texts.texts), "origin": texts.origin},
-            "ceilings": ceilings,
-            "int8_instructions": has_int8_instructions(),
-            "other_programs": {"ceilings": beside_ceilings.share, "speed": beside_speed.share},
-            "formats": [_measured(one, texts.texts, turns[one.form.key], ceilings) for one in opened],
-            "left_out": left_out | unfit,
-        }
-        # Afterwards: each of these processes would have been somebody else's to the times above.
-        for number, (one, row) in enumerate(zip(opened, result["formats"], strict=True)):
-            progress("measuring memory", number, len(opened))
-            row["memory_bytes"] = _memory(one.form, texts.texts, threads)
-        result |= {"warnings": _warnings(result), "verdict": verdict(result), "made_by": runs.provenance()}
+    with written_whole(out) as partial:
+        facts = {"schema": 1, "time": utc_now(), "of": folder.resolve().name}
+        result = facts | _result(forms, left_out, texts, effort, progress)
+        result |= {"warnings": warnings(result), "verdict": verdict(result), "made_by": provenance()}
         progress("drawing", 0, 1)
         runs.write_json(partial / RESULT, result)
         write_drawings(result, partial)
     return result
 
 
+def _result(
+    forms: list[Format], left_out: dict[str, str], texts: Texts, effort: Effort, progress: StageProgress
+) -> dict[str, Any]:
+    """All measurements: first the ceilings, then every format's speed in turns, then memory."""
+    threads = usable_threads()
+    with OtherLoad() as ceilings_load:
+        ceilings = _ceilings(threads, effort.ceiling_seconds, progress)
+    opened, unfit = _opened(forms, threads, progress)
+    with OtherLoad() as speed_load:
+        turns = take_turns(
+            {one.form.key: one.classifier.probabilities for one in opened},
+            texts.texts,
+            len(texts.texts),
+            lambda done, total: progress("measuring speed", done, total),
+        )
+    rows = [_measured(one, texts.texts, turns[one.form.key], ceilings) for one in opened]
+    # Last: these processes would be other load to the measurements above.
+    for number, (one, row) in enumerate(zip(opened, rows, strict=True)):
+        progress("measuring memory", number, len(opened))
+        row["memory_bytes"] = _memory(one.form, texts.texts, threads)
+    return {
+        "threads": threads,
+        "comments": {"count": len(texts.texts), "origin": texts.origin},
+        "ceilings": ceilings,
+        "int8_instructions": has_int8_instructions(),
+        "other_programs": {"ceilings": ceilings_load.share, "speed": speed_load.share},
+        "formats": rows,
+        "left_out": left_out | unfit,
+    }
+
+
 def _formats(folder: Path) -> tuple[list[Format], dict[str, str]]:
-    """What a run or model folder holds, and which arms were left out, with the reason."""
-    if not folder.is_dir():
-        raise ModelError(f"{folder}: no such folder; give a run or the folder of a model, for example RUN/odd")
-    if (folder / runs.COMPARISON).is_file():
-        comparison = runs.read_json(folder / runs.COMPARISON, "a finished run has one")
-        found, left_out = [], {}
-        for arm, facts in comparison["arms"].items():
-            if facts.get("kind") == "majority":
+    """All formats in a run or model folder; and the arms left out, with the reason."""
+    left_out: dict[str, str] = {}
+    if is_run(folder):
+        found = []
+        for arm, facts in runs.read_comparison(folder)["arms"].items():
+            if facts["loader"] is None:
                 continue
-            if not (folder / arm / runs.RETORT).is_file():
-                left_out[arm] = f"no {runs.RETORT} in {folder / arm}; take a whole copy of the run"
-            else:
+            if (folder / arm / runs.RETORT).is_file():
                 found += formats_of(arm, folder / arm)
-    elif any((folder / name).is_file() for name in (runs.RETORT, runs.CONFIG)):
-        found, left_out = formats_of(_name(folder), folder), {}
+            else:
+                left_out[arm] = f"no {runs.RETORT} in {folder / arm}; take a whole copy of the run"
     else:
-        raise ModelError(f"{folder}: neither a run nor a model; give a run, or a folder such as RUN/odd")
+        found = formats_of(model_name(folder), folder)
     if not found:
-        raise ModelError(f"{folder}: holds no model that can be asked; take a whole copy, or name another folder")
+        raise ModelError(f"{folder}: holds no model to measure; take a whole copy, or name another folder")
     return found, left_out
 
 
-def _name(folder: Path) -> str:
-    if (folder / runs.RETORT).is_file():
-        about = runs.read_json(folder / runs.RETORT, "an arm has one")
-        if isinstance(about, dict) and about.get("arm"):
-            return str(about["arm"])
-    return folder.resolve().name
+def _require_task_of_run(folder: Path, forms: list[Format]) -> None:
+    """Raises ModelError when a format in a run was made for another task than the run."""
+    run = run_above(folder)
+    if run is None:
+        return
+    for form in forms:
+        runs.require_task_of_run(form.folder, run)
 
 
-def _texts(folder: Path, data: Path | None, columns: ColumnNames) -> Texts:
-    """The comments of `data`, else the test comments of the run that `folder` is or stands in, else the sample's."""
+def _texts(folder: Path, data: Path | None, columns: Mapping[str, str]) -> Texts:
+    """The comments of `data`; without it the test comments of the run around `folder`; else the embedded sample."""
     if data is not None:
-        return Texts(read_file(data, columns, labelled=False).frame["text"].tolist(), f"comments of {data.name}")
-    whole = folder.resolve()
-    run = next((place for place in (whole, *whole.parents[:2]) if (place / runs.SPLITS).is_file()), None)
-    if run is not None and (run / runs.COMMENTS).is_file():
-        splits = pd.read_parquet(run / runs.SPLITS, columns=["id", "split"])
-        kept = pd.read_parquet(run / runs.COMMENTS)
-        test = splits[splits["split"] == "test"].merge(kept, on="id", validate="one_to_one")
+        comments = read_file(data, runs.recorded_task_of(folder), columns, labelled=False)
+        return Texts(comments.frame["text"].tolist(), f"comments of {data.name}")
+    run = run_above(folder)
+    if run is not None and keeps_texts(run):
+        test = split_with_texts(run, "test")
         if len(test):
             return Texts(test["text"].tolist(), "test comments of the run")
-    return Texts(read_sample().frame["text"].tolist(), "comments of the embedded sample")
+    return Texts(read_sample(default_task()).frame["text"].tolist(), "comments of the embedded sample")
 
 
 def _chosen(texts: Texts, comments: int | None, effort: Effort) -> Texts:
-    """So many of them, at even distances."""
-    there = len(texts.texts)
-    if comments is not None and comments > there:
-        raise ConfigError(f"--comments {comments}: there are {there:,} {texts.origin}; ask for fewer, or name --data")
-    count = comments or min(there, effort.comments)
-    places = np.linspace(0, there - 1, count).round().astype(int)
+    """`comments` of the texts, evenly spaced; by default up to `effort.comments`."""
+    available = len(texts.texts)
+    if comments is not None and comments > available:
+        raise ConfigError(
+            f"--comments {comments}: there are {available:,} {texts.origin}; ask for fewer, or name --data"
+        )
+    count = comments or min(available, effort.comments)
+    places = np.linspace(0, available - 1, count).round().astype(int)
     return Texts([texts.texts[place] for place in places], texts.origin)
 
 
-def _ceilings(threads: int, seconds: float, progress: Progress) -> dict[str, Any]:
+def _ceilings(threads: int, seconds: float, progress: StageProgress) -> dict[str, Any]:
     """{"all": {"threads", "fp32": {"flop_per_second", "engine"}, …}, "one": the same, "gpu": where there is one}."""
     progress("measuring the machine", 0, 2)
     every = measure_ceilings(threads, seconds)
@@ -187,8 +184,11 @@ def _rates(rates: Mapping[str, Rate]) -> dict[str, Any]:
     return {name: asdict(rate) for name, rate in rates.items()}
 
 
-def _opened(forms: list[Format], threads: int, progress: Progress) -> tuple[list[_Opened], dict[str, str]]:
-    """The models, and why any of several was left out. A model that is the only one must be fit."""
+def _opened(forms: list[Format], threads: int, progress: StageProgress) -> tuple[list[_Opened], dict[str, str]]:
+    """The loaded models; and the formats that cannot be loaded, with the reason.
+
+    Raises ModelError when none can be loaded.
+    """
     opened, unfit = [], {}
     for number, form in enumerate(forms):
         progress("loading", number, len(forms))
@@ -204,29 +204,23 @@ def _opened(forms: list[Format], threads: int, progress: Progress) -> tuple[list
 
 
 def _measured(one: _Opened, texts: list[str], turns: Turns, ceilings: dict[str, Any]) -> dict[str, Any]:
-    measured = speed(turns, len(texts))
+    """A format's entry in bench.json, without memory."""
     row: dict[str, Any] = {
         "arm": one.form.arm,
         "format": one.form.name,
         "sha256": one.classifier.sha256,
         "gate": _gate(one.form),
-        **measured,
+        **speed(turns, len(texts)),
     }
     shape, kind = shape_of(one.form, one.classifier), precision(one.classifier)
     lengths = window_lengths(one.classifier, texts)
     if shape is None or kind is None or lengths is None:
-        why = "it is no BERT: there are no matrix products to count"
-        return row | {
-            "precision": None,
-            "flop_per_comment": None,
-            "tokens_per_comment": None,
-            "useful": None,
-            "why": why,
-        }
-    # No more of the last layer than the head reads: whoever computes all of it does so for nothing.
+        unknown = dict.fromkeys(("precision", "flop_per_comment", "tokens_per_comment", "useful"))
+        return row | unknown | {"why": "not a BERT: there are no matrix products to count"}
+    # Only what the head needs of the last layer is useful work.
     flop = forward_flops(shape, lengths, first_token=True)
     ceiling = ceilings["all"][kind]["flop_per_second"]
-    # Every comment was asked about once alone.
+    # In `alone_ms` every comment occurs once.
     rates = {"one": flop / (sum(turns.alone_ms) / 1000), "many": flop / len(texts) * row["comments_per_second"]}
     return row | {
         "precision": kind,
@@ -245,10 +239,10 @@ def _memory(form: Format, texts: list[str], threads: int) -> dict[str, Any]:
 
 
 def _gate(form: Format) -> dict[str, Any] | None:
-    """Whether an export passed its parity gate, and on how many rows; None for what exports are held against.
+    """Whether an export passed its parity gate, and on how many rows; None for a format that is no export.
 
-    `retort export` leaves nothing behind that missed the gate, so what is there passed it, unless the model that
-    it was made of has changed since. rows and weak are None where the export does not say.
+    `retort export` writes no folder that failed the gate, so an export has passed, unless its model has changed
+    since. rows and weak are None where the export does not record them.
     """
     if not form.is_export:
         return None
@@ -257,32 +251,8 @@ def _gate(form: Format) -> dict[str, Any] | None:
 
 
 def _outdated(form: Format) -> bool:
-    """Whether the model in the folder above is another one than the export was made of."""
+    """Whether the model in the folder above differs from the one that was exported."""
     above = form.folder.resolve().parent
-    if "source_sha256" not in form.about or not any((above / name).is_file() for name in (runs.RETORT, runs.CONFIG)):
+    if "source_sha256" not in form.about or not is_model(above):
         return False
     return bool(model_sha256(above) != form.about["source_sha256"])
-
-
-def _warnings(result: dict[str, Any]) -> list[str]:
-    warnings = [f"{name} is left out: {why}" for name, why in result["left_out"].items()]
-    share = max(result["other_programs"].values())
-    if share > _BUSY:
-        warnings.append(
-            f"other programs used {percent(share, 0)} of the machine meanwhile; measure again when it is quiet"
-        )
-    if any((row["useful"] or {}).get("many", {}).get("of_ceiling", 0) > 1 for row in result["formats"]):
-        warnings.append("a model was faster than the ceiling: the machine was slower while the ceiling was measured")
-    if result["int8_instructions"] is False:
-        warnings.append(f"this processor has no VNNI, without which int8 need not be faster; {_int8_or_not(result)}")
-    return warnings
-
-
-def _int8_or_not(result: dict[str, Any]) -> str:
-    """Which of an arm's exact and int8 formats was faster with many comments, as measured here."""
-    said = []
-    for arm in dict.fromkeys(row["arm"] for row in result["formats"]):
-        rows = [row for row in result["formats"] if row["arm"] == arm and row["precision"] is not None]
-        if len({row["precision"] for row in rows}) > 1:
-            said.append(f"of {arm}, {max(rows, key=lambda row: row['comments_per_second'])['format']} was faster here")
-    return "; ".join(said) or "no arm has both to compare"

@@ -1,36 +1,36 @@
-"""A trained model's scores mapped to the scale of another scorer: what `retort calibrate` runs."""
+"""The job of `retort calibrate`: a trained model's scores mapped to the scale of another scorer."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from retort.attributes import PRIMARY
-from retort.config import ColumnNames, ExperimentSettings
-from retort.data.sources import read_file
 from retort.errors import DataError
-from retort.evaluation.calibration import FEWEST_ROWS, Fitted, calibrate, write_calibration
+from retort.evaluation.calibration import FEWEST_ROWS, FittedCurve, calibrate, write_calibration
 from retort.inference.predictor import Classifier
+from retort.recipes.rated_file import read_rated_file
+
+# Draws the held-out rows: the same file gives the same curves.
+_SEED = 0
 
 
-def calibrate_model(model: Path, data: Path, columns: ColumnNames) -> tuple[list[str], dict[str, Fitted]]:
-    """(lines to print, what was fitted by attribute); calibration.json is written into the model's folder.
+def calibrate_model(model: Path, data: Path, columns: Mapping[str, str]) -> tuple[list[str], dict[str, FittedCurve]]:
+    """Writes calibration.json into the model's folder; returns lines to print, and attribute -> what was fitted.
 
-    `data` holds comments and the other scorer's scores in the columns of the attributes. Raises DataError when
-    toxicity has too few of them.
+    data: comments with the other scorer's scores in the columns of the attributes. Raises DataError when the primary
+    attribute has too few of them; other errors are those of `Classifier.load` and `read_rated_file`.
     """
     classifier = Classifier.load(model)
-    comments = read_file(data, columns)
-    shared = tuple(name for name in classifier.attributes if name in comments.attributes)
-    if PRIMARY not in shared:
-        raise DataError(f"{data}: no scores for {PRIMARY}; name their column with --toxicity-column")
+    comments, shared = read_rated_file(classifier, data, columns)
     probabilities = classifier.probabilities(comments.frame["text"].tolist())
     lines = comments.report.lines()
-    fitted: dict[str, Fitted] = {}
+    fitted: dict[str, FittedCurve] = {}
     for name in shared:
         wanted = comments.frame[name].to_numpy(np.float64)
         rated = ~np.isnan(wanted)
-        if rated.sum() < FEWEST_ROWS and name != PRIMARY:
+        if rated.sum() < FEWEST_ROWS and name != classifier.primary:
             lines.append(f"{name}: only {rated.sum()} scores, not calibrated; {FEWEST_ROWS} are needed")
             continue
         fitted[name] = _fitted(data, name, probabilities[rated, classifier.attributes.index(name)], wanted[rated])
@@ -40,8 +40,8 @@ def calibrate_model(model: Path, data: Path, columns: ColumnNames) -> tuple[list
     return lines, fitted
 
 
-def _fitted(data: Path, name: str, scores: np.ndarray, wanted: np.ndarray) -> Fitted:
+def _fitted(data: Path, name: str, scores: npt.NDArray[np.float64], wanted: npt.NDArray[np.float64]) -> FittedCurve:
     try:
-        return calibrate(scores, wanted, seed=ExperimentSettings.model_fields["seed"].default)
+        return calibrate(scores, wanted, seed=_SEED)
     except DataError as error:
         raise DataError(f"{data}: {name}: {error}") from error

@@ -1,41 +1,38 @@
-"""A trained model judged on a labelled file: what `retort evaluate` runs."""
+"""The job of `retort evaluate`: a trained model judged on a labelled file."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from retort import runs
-from retort.attributes import PRIMARY
-from retort.config import ColumnNames, ExperimentSettings
-from retort.data.sources import read_file
+from retort.config import EvaluationSettings
 from retort.data.splits import labels
-from retort.errors import DataError
 from retort.evaluation.statistics import judge
 from retort.inference.predictor import Classifier
+from retort.recipes.rated_file import read_rated_file
+
+# Draws the bootstrap's samples: the same file gives the same intervals.
+_SEED = 0
 
 
-def evaluate(model: Path, data: Path, columns: ColumnNames) -> tuple[list[str], dict[str, Any]]:
-    """What was read (lines to print), and `{"rows": n, "test": {attribute: {metric: figure}}}`.
+def evaluate(model: Path, data: Path, columns: Mapping[str, str]) -> tuple[list[str], dict[str, Any]]:
+    """What was read (lines to print), and `{"rows": n, "label_threshold": x, "test": {attribute: {metric: figure}}}`.
 
-    Judged are the attributes that model and file share; raises DataError when toxicity is not one of them.
+    Judged are the attributes that both model and file have. Errors are those of `Classifier.load` and
+    `read_rated_file`.
     """
     classifier = Classifier.load(model)
-    comments = read_file(data, columns)
-    shared = tuple(name for name in classifier.attributes if name in comments.attributes)
-    if PRIMARY not in shared:
-        raise DataError(f"{data}: no {PRIMARY} to compare with; name its column with --toxicity-column")
-    settings = ExperimentSettings.model_fields
-    evaluation = settings["evaluation"].default
-    threshold = _label_threshold(model, settings["label_threshold"].default)
+    comments, shared = read_rated_file(classifier, data, columns)
+    settings, threshold = EvaluationSettings(), _label_threshold(model, classifier)
     wanted = [classifier.attributes.index(name) for name in shared]
-    probabilities = classifier.probabilities(comments.frame["text"].tolist())[:, wanted]
     tests, _ = judge(
         labels(comments.frame, shared, threshold),
-        {classifier.arm: probabilities},
+        {classifier.arm: classifier.probabilities(comments.frame["text"].tolist())[:, wanted]},
         shared,
         {name: classifier.thresholds[name] for name in shared},
-        samples=evaluation.bootstrap_samples,
-        seed=settings["seed"].default,
-        tie_margin=evaluation.tie_margin,
+        samples=settings.bootstrap_samples,
+        seed=_SEED,
+        tie_margin=settings.tie_margin,
     )
     left_out = [name for name in comments.attributes if name not in shared]
     notes = [f"{name}: in the file, but the model does not rate it" for name in left_out]
@@ -43,6 +40,8 @@ def evaluate(model: Path, data: Path, columns: ColumnNames) -> tuple[list[str], 
     return [*comments.report.lines(), *notes], result
 
 
-def _label_threshold(model: Path, default: float) -> float:
-    path = model / runs.RETORT
-    return float(runs.read_json(path, "an arm has one")["label_threshold"]) if path.is_file() else default
+def _label_threshold(folder: Path, classifier: Classifier) -> float:
+    """The one that the model was trained with; the task's for a model folder that records none."""
+    if not (folder / runs.RETORT).is_file():
+        return classifier.task.label_threshold
+    return float(runs.read_about(folder)["label_threshold"])

@@ -8,10 +8,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from retort.attributes import PRIMARY
-from retort.config import ExperimentSettings
-from retort.data.sources import Comments, read, read_file
+from retort.data.comments import Comments
+from retort.data.sources import read, read_file
 from retort.data.splits import Splits, labels, make_splits, usable_attributes
+from retort.recipes.experiment import ExperimentSettings
+from retort.tasks import Task
 from retort.text import fold
 
 Matrix = npt.NDArray[np.float32]
@@ -29,7 +30,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Inputs:
-    """All that the arms are fitted and judged on; `attributes` name the columns, the primary one first."""
+    """What the arms are fitted and judged on; `attributes` name the columns, the primary one first."""
 
     attributes: tuple[str, ...]
     splits: Splits
@@ -43,32 +44,33 @@ class Inputs:
 
 
 def read_inputs(settings: ExperimentSettings, attributes: tuple[str, ...] | None = None) -> Inputs:
-    """Reads and splits as `settings.data` says; `attributes` (of a given teacher) overrides the settings'.
+    """Reads and splits by `settings.data`; `attributes` (of a given teacher) overrides the settings'.
 
     Raises DataError for what cannot be used and ConfigError for more comments than there are.
     """
-    data = settings.data
+    data, task = settings.data, settings.task
     further = {
-        name: read_file(path, data.columns)
+        name: read_file(path, task, data.columns)
         for name, path in (("validation", data.validation_file), ("test", data.test_file))
         if path is not None
     }
     taken = [text for part in further.values() for text in part.frame["text"]]
-    comments = read(data, settings.seed, taken=taken)
-    unlabelled = read_file(data.unlabelled_file, data.columns, labelled=False) if data.unlabelled_file else None
+    comments = read(data, task, settings.seed, taken=taken)
+    unlabelled = read_file(data.unlabelled_file, task, data.columns, labelled=False) if data.unlabelled_file else None
     splits = make_splits(
         comments,
         data,
+        task,
         settings.seed,
         settings.label_threshold,
         validation=further.get("validation"),
         test=further.get("test"),
     )
     further_texts, dropped = _not_in(unlabelled, splits)
-    usable, left_out = usable_attributes(splits, attributes or settings.attributes, settings.label_threshold)
+    usable, left_out = usable_attributes(splits, attributes or settings.attributes, task, settings.label_threshold)
     notes = [*splits.notes, *left_out]
     if dropped:
-        notes.append(f"unlabelled: {dropped:,} comments left out, whose text stands there twice or in a split")
+        notes.append(f"unlabelled: {dropped:,} comments dropped: duplicates, or already in a split")
     parts = {
         name: _part(splits.part(name), usable, settings.label_threshold) for name in ("train", "validation", "test")
     }
@@ -81,15 +83,15 @@ def read_inputs(settings: ExperimentSettings, attributes: tuple[str, ...] | None
         test=parts["test"],
         unlabelled=further_texts,
         reports={name: source.report.as_dict() for name, source in read_from.items()},
-        lines=_lines(read_from, splits, usable, settings.label_threshold),
+        lines=_lines(read_from, splits, task, usable, settings.label_threshold),
         notes=notes,
     )
 
 
 def _not_in(unlabelled: Comments | None, splits: Splits) -> tuple[list[str], int]:
-    """The unlabelled texts that stand in no split, each once, and how many others there were.
+    """The unlabelled texts that are in no split, each once, and how many were dropped.
 
-    The teacher's opinion of a test comment would otherwise reach the students before the judgement.
+    The teacher's outputs for a test comment would otherwise reach the students before they are judged.
     """
     if unlabelled is None:
         return [], 0
@@ -112,11 +114,13 @@ def _part(frame: pd.DataFrame, attributes: Sequence[str], threshold: float) -> P
     )
 
 
-def _lines(sources: dict[str, Comments], splits: Splits, attributes: Sequence[str], threshold: float) -> list[str]:
+def _lines(
+    sources: dict[str, Comments], splits: Splits, task: Task, attributes: Sequence[str], threshold: float
+) -> list[str]:
     lines = [line for source in sources.values() for line in source.report.lines()]
     if splits.duplicates:
         counts = ", ".join(f"{where} {count:,}" for where, count in splits.duplicates.items())
         lines.append(f"duplicates dropped: {counts}")
     for name, share in splits.shares(attributes, threshold).items():
-        lines.append(f"{name}: {share['rows']:,} comments, {share[PRIMARY]:.1%} {PRIMARY} >= {threshold}")
+        lines.append(f"{name}: {share['rows']:,} comments, {share[task.primary]:.1%} {task.primary} >= {threshold}")
     return lines

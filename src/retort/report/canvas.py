@@ -1,8 +1,9 @@
-"""Figures without global state: how one is begun, its axes dressed, and how it becomes SVG or PNG."""
+"""Figures without global state: making one, styling its axes, and writing it as SVG or PNG."""
 
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any, Literal, cast
 
 import matplotlib
@@ -14,7 +15,7 @@ from matplotlib.colors import is_color_like, to_hex
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from retort.report.style import Mark, Theme
+from retort.report.style import ADAPTIVE, DARK, LIGHT, Mark, Theme
 
 # Inches. A narrow figure is drawn anew for a phone, not a wide one shrunk.
 WIDE, NARROW = 7.6, 3.7
@@ -42,16 +43,16 @@ _PAGE_FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Ar
 
 
 def settings(salt: str) -> Any:
-    """A context in which figures are drawn and saved: our sizes, and the same bytes every time."""
+    """A context in which figures are drawn and saved: the report's font sizes, and the same bytes every time."""
     return matplotlib.rc_context(cast(Any, _SETTINGS | {"svg.hashsalt": salt}))
 
 
 def panels(
     count: int, theme: Theme, narrow: bool, *, columns: int, height: float, extra: float = 0, **options: Any
 ) -> tuple[Figure, list[Axes]]:
-    """A figure of `count` dressed axes, at most `columns` beside each other (one or two when narrow).
+    """A figure of `count` styled axes, at most `columns` in a row (one or two when narrow).
 
-    `height` is that of a line of axes and `extra` that of what stands around them all, in inches.
+    `height` is that of a row of axes, `extra` that of legend and labels around all of them, in inches.
     """
     if narrow:
         columns = 2 if columns > 2 else 1
@@ -66,14 +67,14 @@ def panels(
         spare.set_visible(False)
     for axis in axes[:count]:
         dress(axis, theme)
-    # Shared axes leave tick labels to the last line; where that line has gaps, the panel above shows them.
+    # Shared axes have tick labels in the last row only; where that row has gaps, the panel above shows them.
     for above in axes[max(0, count - columns) : count]:
         above.tick_params(labelbottom=True)
     return figure, axes[:count]
 
 
 def dress(axis: Axes, theme: Theme) -> None:
-    """Quiet axes: no box, light grid, text in the theme's ink."""
+    """Styles axes: no box, a light grid, text in the theme's ink."""
     axis.set_facecolor("none")
     axis.spines[["top", "right"]].set_visible(False)
     axis.spines[["left", "bottom"]].set_color(theme["muted"])
@@ -89,11 +90,25 @@ def title(axis: Axes, text: str, theme: Theme, place: Literal["left", "center"] 
     axis.set_title(text, fontweight="bold", color=theme["ink"], loc=place)
 
 
-def whole_epochs(axis: Axes, epochs: Sequence[int]) -> None:
-    """Ticks at whole epochs, at most eight of them."""
-    if epochs:
-        axis.set_xticks(range(1, max(epochs) + 1, max(1, -(-max(epochs) // 8))))
-        axis.set_xlim(0.8, max(epochs) + 0.2)
+def whole_epochs(axes: Iterable[Axes], last: int) -> None:
+    """An x axis from epoch 1 to `last`, with at most eight ticks. Axes that share it all need the same `last`."""
+    for axis in axes:
+        axis.set_xticks(range(1, last + 1, -(-last // 8)))
+        axis.set_xlim(0.8, last + 0.2)
+
+
+def line_places(count: int) -> np.ndarray[Any, Any]:
+    """The heights of `count` lines of a dot plot, the first on top."""
+    return np.arange(count)[::-1]
+
+
+def name_lines(axis: Axes, names: Sequence[str]) -> None:
+    """The names of a dot plot's lines, at `line_places`, in the place of a y axis."""
+    axis.set_yticks(line_places(len(names)), names)
+    axis.set_ylim(-0.7, len(names) - 0.3)
+    axis.grid(False, axis="y")
+    axis.spines["left"].set_visible(False)
+    axis.tick_params(axis="y", length=0)
 
 
 def handle(mark: Mark, theme: Theme, label: str, *, line: bool = True) -> Line2D:
@@ -106,10 +121,10 @@ def handle(mark: Mark, theme: Theme, label: str, *, line: bool = True) -> Line2D
 
 
 def legend_above(figure: Figure, handles: list[Line2D], theme: Theme, narrow: bool) -> None:
-    """One legend for all panels, above them, in as many columns as their labels leave room for."""
+    """One legend for all panels, above them, with as many columns as the labels leave room for."""
     longest = max(len(str(handle.get_label())) for handle in handles)
     columns = min(len(handles), max(1, (52 if narrow else 104) // (longest + 8)))
-    # The library writes column by column; a reader goes line by line.
+    # Matplotlib fills a legend column by column; people read it line by line.
     ordered = [handles[i] for start in range(columns) for i in range(start, len(handles), columns)]
     figure.legend(
         handles=ordered, loc="outside upper left", ncols=columns, labelcolor=theme["ink"], handlelength=2.2,
@@ -118,9 +133,9 @@ def legend_above(figure: Figure, handles: list[Line2D], theme: Theme, narrow: bo
 
 
 def as_svg(figure: Figure, name: str) -> str:
-    """The figure as an SVG element: no date, no program name, the page's font, a width that fits its place."""
+    """The figure as an SVG element that takes the width of its place: the page's font, no date, no program name."""
     buffer = io.StringIO()
-    # Not savefig, which draws everything twice: once for the layout, which the drawing itself asks for anyway.
+    # Not savefig, which draws everything twice: first for the layout, which is computed by drawing anyway.
     figure.set_dpi(_SVG_DPI)
     canvas = cast(Any, FigureCanvasSVG(figure))
     canvas.print_svg(buffer, metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
@@ -128,23 +143,31 @@ def as_svg(figure: Figure, name: str) -> str:
     text = text[text.index("<svg ") :]
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
     text = text.replace("'DejaVu Sans', sans-serif", _PAGE_FONT).replace("'DejaVu Sans'", _PAGE_FONT)
-    # Several drawings stand on one page: every id carries its drawing's name.
+    # Several drawings are on one page: every id has its drawing's name as a prefix.
     text = re.sub(r'\bid="', f'id="{name}-', text)
     text = re.sub(r'(href="#|url\(#)', rf"\1{name}-", text)
     return re.sub(r'(<svg [^>]*?) ?width="[^"]*"', r"\1", re.sub(r'(<svg [^>]*?) ?height="[^"]*"', r"\1", text))
 
 
 def repainted(figure: Figure, before: Theme, after: Theme) -> Figure:
-    """The same figure in another theme's colours. Its layout stays as it was, which took most of the time."""
+    """The same figure in another theme's colours. Its layout, which takes most of the time, is kept."""
     figure.set_layout_engine("none")
-    roles = {colour: role for role, colour in before.colours.items()}
+    names = {colour: name for name, colour in before.colours.items()}
     for artist in figure.findobj():
-        for name in ("color", "facecolor", "edgecolor", "markerfacecolor", "markeredgecolor"):
-            read, write = getattr(artist, f"get_{name}", None), getattr(artist, f"set_{name}", None)
+        for part in ("color", "facecolor", "edgecolor", "markerfacecolor", "markeredgecolor"):
+            read, write = getattr(artist, f"get_{part}", None), getattr(artist, f"set_{part}", None)
             colour = read() if read and write else None
-            if write and is_color_like(colour) and (role := roles.get(to_hex(cast(Any, colour)))):
-                write(after[role])
+            if write and is_color_like(colour) and (name := names.get(to_hex(cast(Any, colour)))):
+                write(after[name])
     return figure
+
+
+def write_pngs(figure: Figure, folder: Path, name: str) -> None:
+    """Writes NAME.png and NAME-dark.png of a figure in `ADAPTIVE` colours, which has the dark ones afterwards."""
+    before = ADAPTIVE
+    for theme, ending in ((LIGHT, ""), (DARK, "-dark")):
+        (folder / f"{name}{ending}.png").write_bytes(as_png(repainted(figure, before, theme)))
+        before = theme
 
 
 def as_png(figure: Figure) -> bytes:
@@ -153,8 +176,3 @@ def as_png(figure: Figure) -> bytes:
     figure.set_dpi(_PNG_DPI)
     cast(Any, FigureCanvasAgg(figure)).print_png(buffer, metadata={"Software": None})
     return buffer.getvalue()
-
-
-def strict_grid(count: int) -> np.ndarray[Any, Any]:
-    """Positions of `count` lines of a dot plot, the first on top."""
-    return np.arange(count)[::-1]

@@ -1,21 +1,28 @@
 """Writes the report of a finished run folder: comparison.md, report.html, and the plots as files."""
 
-import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jinja2
 from markupsafe import Markup
 
 from retort import runs
-from retort.report import examples, formats, tables
-from retort.report.choice import Facts, choose
-from retort.report.observations import Observation, observe
-from retort.report.plots import Drawn, draw_all
-from retort.report.source import Run, read_run
-from retort.report.style import DARK, LIGHT, variables
+from retort.report.headline import headline
+from retort.report.plots import Drawn, draw_plot
+from retort.report.rendering import Form, templates
+from retort.report.run_folder import Run, read_run
+from retort.report.sections import Section, all_sections
 
-_KINDS = (("warning", "Read this first"), ("finding", "What the numbers show"), ("limit", "Limits"))
+
+@dataclass(frozen=True)
+class _Filled:
+    """A section with its content and its plots for one run."""
+
+    section: Section
+    content: Mapping[str, Any]
+    plots: list[Drawn]
 
 
 def write_report(folder: Path) -> None:
@@ -25,112 +32,41 @@ def write_report(folder: Path) -> None:
     Raises ModelError or DataError naming a file that is missing or unfit.
     """
     run = read_run(folder)
-    drawn = draw_all(run, folder / runs.PLOTS)
-    (folder / runs.COMPARISON_TABLE).write_text(_markdown(run, drawn), "utf-8")
-    (folder / runs.REPORT).write_text(_page(run, drawn), "utf-8")
+    plots = folder / runs.PLOTS
+    plots.mkdir(exist_ok=True)
+    filled = [found for section in all_sections() if (found := _filled(section, run, plots))]
+    (folder / runs.COMPARISON_TABLE).write_text(_squeezed(_document("md", "comparison.md.j2", run, filled)), "utf-8")
+    (folder / runs.REPORT).write_text(_document("html", "report.html.j2", run, filled), "utf-8")
 
 
-def environment() -> jinja2.Environment:
-    """The templates; everything put into a page is escaped unless it is marked safe here."""
-    found = jinja2.Environment(
-        loader=jinja2.PackageLoader("retort.report"),
-        autoescape=jinja2.select_autoescape(("html", "html.j2")),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    found.globals |= {"f": formats, "tables": tables}
-    return found
+def _filled(section: Section, run: Run, folder: Path) -> _Filled | None:
+    content = section.content(run)
+    if content is None:
+        return None
+    drawn = [draw_plot(plot, run, folder) for plot in section.plots]
+    return _Filled(section, content, [plot for plot in drawn if plot is not None])
 
 
-def _page(run: Run, drawn: dict[str, Drawn]) -> str:
-    templates = environment()
-    css = templates.get_template("report.css").render(light=variables(LIGHT), dark=variables(DARK))
-    return templates.get_template("report.html.j2").render(
-        _shared(run, drawn)
-        | {
-            "css": Markup(css),
-            "plots": {name: _inline(plot) for name, plot in drawn.items()},
-            "errors": examples.largest_errors(run),
-            "disagreements": examples.disagreements(run),
-            "tiles": _tiles(run),
-        }
+def _document(form: Form, template: str, run: Run, filled: list[_Filled]) -> str:
+    return (
+        templates(form)
+        .get_template(template)
+        .render(
+            title=f"Retort: {run.comparison.content.get('preset', run.folder.name)}",
+            headline=headline(run.comparison),
+            sections=[
+                {"name": one.section.name, "title": one.section.title, "body": _body(form, one)} for one in filled
+            ],
+        )
     )
 
 
-def _markdown(run: Run, drawn: dict[str, Drawn]) -> str:
-    return environment().get_template("comparison.md.j2").render(_shared(run, drawn))
+def _body(form: Form, filled: _Filled) -> Markup:
+    """A section's template, which escapes for itself."""
+    template = templates(form).get_template(f"sections/{filled.section.name}.j2")
+    return Markup(template.render(filled.content, plots=filled.plots).strip())
 
 
-def _shared(run: Run, drawn: dict[str, Drawn]) -> dict[str, Any]:
-    comparison, observations = run.comparison, observe(run.comparison)
-    pairs = [row for row in comparison["pairs"] if row["metric"] == "average_precision"]
-    many = len(pairs) > tables.MANY_PAIRS
-    others = [name for name in comparison["attributes"] if name != run.primary]
-    return {
-        "title": f"Retort: {comparison.get('preset', run.folder.name)}",
-        "comparison": comparison,
-        "choice": choose(comparison),
-        "seed_table": tables.seed_table(comparison),
-        "judged_table": tables.judged_table(comparison),
-        "attributes_table": tables.attributes_table(comparison) if others else None,
-        "other_attributes": [(name, tables.judged_table(comparison, name)) for name in others],
-        "pairs_table": tables.pairs_table(comparison, baselines=False if many else None),
-        "baseline_pairs": tables.pairs_table(comparison, baselines=True) if many else None,
-        "other_pairs": [(name, tables.pairs_table(comparison, name)) for name in ("accuracy", "f1")],
-        "cost_table": tables.cost_table(comparison),
-        "data_table": tables.data_table(comparison),
-        "observations": observations,
-        "groups": _grouped(observations),
-        "run": _provenance(run.folder),
-        "drawn": drawn,
-        "has_texts": run.texts is not None,
-        "source": formats.source(comparison),
-    }
-
-
-def _grouped(observations: list[Observation]) -> list[tuple[str, str, list[Observation]]]:
-    kinds = (*_KINDS, ("difficulty", "Difficulties"))
-    grouped = [(kind, title, [o for o in observations if o.kind == kind]) for kind, title in kinds]
-    return [group for group in grouped if group[2]]
-
-
-def _tiles(run: Run) -> list[tuple[str, str, str]]:
-    """(figure, what it is, remark) of the few numbers to carry away."""
-    facts, comparison = Facts(run.comparison), run.comparison
-    tiles = []
-    counts = facts.test_counts()
-    if counts is not None:
-        rows, positives = counts
-        share = formats.percent(positives / rows if rows else None)
-        tiles.append((formats.whole(rows), "test comments", f"{positives:,} {facts.name} ({share})"))
-    free = tables.majority_share(comparison, "test")
-    if free is not None:
-        tiles.append((formats.number(free), "accuracy for free", "by always giving the larger class"))
-    ranked = [arm for arm in facts.learned if facts.value(arm, "average_precision") is not None]
-    if ranked:
-        best = max(ranked, key=lambda arm: facts.value(arm, "average_precision") or 0)
-        entry = facts.entry(best, "average_precision")
-        remark = f"{best}; {formats.between(entry.get('low'), entry.get('high'))}"
-        tiles.append((formats.number(entry["value"]), "highest average precision", remark.rstrip("; ")))
-    timed = [arm for arm in facts.learned if facts.latency(arm) is not None]
-    if timed:
-        fast = min(timed, key=lambda arm: facts.latency(arm) or 0)
-        tiles.append((formats.milliseconds(facts.latency(fast)), "fastest network", f"{fast}; one comment, median"))
-    return tiles
-
-
-def _inline(plot: Drawn) -> dict[str, Any]:
-    label = Markup("{}").format(plot.plot.title)
-
-    def element(svg: str) -> Markup:
-        # Drawn by this program, its texts escaped by the drawing library.
-        return Markup(svg.replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1))
-
-    return {"plot": plot.plot, "wide": element(plot.wide), "narrow": element(plot.narrow)}
-
-
-def _provenance(folder: Path) -> str:
-    """run.json as indented text, or nothing where the folder has none."""
-    path = folder / runs.RUN
-    return json.dumps(runs.read_json(path, "a finished run folder has one"), indent=2) if path.is_file() else ""
+def _squeezed(text: str) -> str:
+    """Markdown without the runs of empty lines that the building blocks leave between them."""
+    return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"

@@ -1,18 +1,20 @@
-"""Colours and marks of the plots: colour-blind safe, light and dark, and never told by colour alone.
+"""Colours and marks of the plots: colour-blind safe, light and dark; nothing is shown by colour alone.
 
-A plot for the page is drawn once in placeholder colours, which become CSS variables: the one SVG is light
-or dark as its reader is. PNGs are drawn in each theme's own colours.
+A plot for the page is drawn once in placeholder colours, which become CSS variables: the one SVG follows the reader's
+light or dark setting. PNGs are drawn in each theme's own colours.
 """
 
 import itertools
 import re
-from collections.abc import Iterable
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-# The palette of Okabe and Ito (2008, https://jfly.uni-koeln.de/color/), lightened on dark ground; yellow
-# is darkened on light ground, where it could not be seen.
-_HUES = ("blue", "vermillion", "green", "purple", "orange", "sky", "olive")
+from retort.report.comparison import Comparison
+
+# The palette of Okabe and Ito (2008, https://jfly.uni-koeln.de/color/), lightened on a dark ground; yellow
+# is darkened on a light ground, to be visible.
+_HUES = ("orange", "blue", "vermillion", "green", "purple", "sky", "olive")
 _LIGHT = {
     "ink": "#1b1e23", "muted": "#626973", "grid": "#dcdfe3", "paper": "#ffffff",
     "blue": "#0072b2", "vermillion": "#d55e00", "green": "#009e73", "purple": "#b4548f",
@@ -23,19 +25,19 @@ _DARK = {
     "blue": "#4fa8e8", "vermillion": "#f5803e", "green": "#2cc295", "purple": "#df92bd",
     "orange": "#e8ad3a", "sky": "#9bd6f7", "olive": "#e5da58",
 }  # fmt: skip
-# No plot would use these by chance.
+# Colours that no plot uses by chance.
 _PLACEHOLDERS = {name: f"#0b0c{number:02x}" for number, name in enumerate(_LIGHT, 16)}
 
 
 @dataclass(frozen=True)
 class Theme:
-    """Hex colours by role."""
+    """Hex colours by name: ink, muted, grid, paper and the hues."""
 
     name: str
     colours: dict[str, str]
 
-    def __getitem__(self, role: str) -> str:
-        return self.colours[role]
+    def __getitem__(self, name: str) -> str:
+        return self.colours[name]
 
 
 LIGHT = Theme("light", _LIGHT)
@@ -45,31 +47,33 @@ ADAPTIVE = Theme("adaptive", _PLACEHOLDERS)
 
 @dataclass(frozen=True)
 class Mark:
-    """How an arm looks in every plot. `colour` is a role of a theme."""
+    """How an arm looks in every plot. `colour` is the name of a colour of the theme."""
 
     colour: str
     marker: str
     line: Any
 
 
-_LINES: tuple[Any, ...] = ("-", (0, (5, 2)), (0, (1.2, 1.6)), (0, (5, 1.6, 1.2, 1.6)))
+_DOTTED = (0, (1.2, 1.6))
+_LINES: tuple[Any, ...] = ("-", (0, (5, 2)), _DOTTED, (0, (5, 1.6, 1.2, 1.6)))
 _MARKERS = "os^Dv<>ph*"
-_OWN = {"teacher": "ink", "majority": "muted", "tfidf": "orange", "odd": "blue", "even": "vermillion", "lora": "green"}
 
 
-def marks(arms: Iterable[str]) -> dict[str, Mark]:
-    """{arm: Mark}. Arms of a family (odd, odd-alone) share a hue and differ in line and marker."""
+def marks(comparison: Comparison) -> dict[str, Mark]:
+    """{arm: Mark}. The teacher is drawn in ink, the constant baseline muted and dotted, every family in a hue.
+
+    Arms of one family have the same name before the first dash (odd, odd-labels); they differ in line and marker.
+    """
     result: dict[str, Mark] = {}
-    spare = itertools.cycle(hue for hue in ("purple", "sky", "olive", *_HUES))
-    hues = dict(_OWN)
-    members: dict[str, int] = {}
-    for index, arm in enumerate(arms):
+    hues, members = {comparison.teacher: "ink", comparison.constant: "muted"}, Counter[str]()
+    spare = itertools.cycle(_HUES)
+    for index, arm in enumerate(comparison.arms):
         family = arm.partition("-")[0]
         if family not in hues:
             hues[family] = next(spare)
-        line = (0, (1.2, 1.6)) if arm == "majority" else _LINES[members.get(family, 0) % len(_LINES)]
+        line = _DOTTED if arm == comparison.constant else _LINES[members[family] % len(_LINES)]
         result[arm] = Mark(hues[family], _MARKERS[index % len(_MARKERS)], line)
-        members[family] = members.get(family, 0) + 1
+        members[family] += 1
     return result
 
 
@@ -81,18 +85,18 @@ def variables(theme: Theme) -> str:
 def adapted(svg: str) -> str:
     """An SVG drawn in the placeholder theme, its colours now CSS variables.
 
-    The light colour stands before each variable, for programs that know no variables.
+    Each variable comes after its light colour, for programs that do not know CSS variables.
     """
-    roles = {colour: name for name, colour in _PLACEHOLDERS.items()}
+    names = {colour: name for name, colour in _PLACEHOLDERS.items()}
 
     def replaced(match: re.Match[str]) -> str:
-        name = roles.get(match[2].lower())
+        name = names.get(match[2].lower())
         return f"{match[1]}: {_LIGHT[name]}; {match[1]}: var(--plot-{name})" if name else match[0]
 
     return re.sub(r"(fill|stroke|color): (#[0-9a-fA-F]{6})", replaced, svg)
 
 
 def standalone(svg: str) -> str:
-    """An adapted SVG that brings its own variables, for a file."""
+    """An adapted SVG with its own variables, for a file."""
     css = f":root {{ {variables(LIGHT)} }} @media (prefers-color-scheme: dark) {{ :root {{ {variables(DARK)} }} }}"
     return re.sub(r"(<svg [^>]*>)", rf"\1<style>{css}</style>", svg, count=1)

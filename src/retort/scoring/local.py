@@ -1,15 +1,15 @@
 """Scores a file on this machine: reading, tokenising, scoring and writing overlap, and few rows are in memory at once.
 
-    file → windows of rows → pieces of like length → threads that ask one classifier → rows in order → output
+    file → blocks of checked rows → pieces of similar length → threads sharing one classifier → rows in order → output
 
-A window is written when the last of its pieces is answered, while the threads are busy with the windows behind it.
+A block is written when the last of its pieces is scored, while the threads work on the blocks behind it.
 """
 
 import collections
 import contextlib
-import os
+import importlib
 import time
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,77 +17,63 @@ from typing import Any, get_args
 
 import numpy as np
 
-from retort.config import ColumnNames
-from retort.data.columns import identifier
-from retort.data.faults import MOST_FAULTY, Faults, text_fault
-from retort.data.rows import Chunk, Most, file_ending, read_chunks
+from retort.data.checks import CheckedRows, check
+from retort.data.chunks import ChunkLimit
+from retort.data.faults import FAULTY_SHARE_ALLOWED, Faults
+from retort.data.files import read_chunks
+from retort.data.formats import format_of
 from retort.errors import RejectedError
-from retort.inference.predictor import Answer, Classifier, Verdict
-from retort.scoring.shards import ScoredRows, needs_pyarrow, refuse_existing, writing
+from retort.inference.predictor import Answer, Classifier
+from retort.scoring.output import libraries, require_new_output, writing
+from retort.scoring.tables import ScoredRows
+from retort.tasks import Outcome, Task
 
-# Sorted by length, so many rows leave little padding; and a window is small enough to be written soon.
-WINDOW = Most(rows=512, characters=1_000_000)
-# Rows between reader and writer. More would only fill memory; far fewer would leave threads idle while a window ends.
-MOST_AHEAD = 4_096
-# Comments that a thread is given at a time: two batches of the scorers, and so little that Ctrl-C need not wait long.
+# Rows read at a time: enough that sorting them by length leaves little padding, few enough to be written soon.
+BLOCK = ChunkLimit(rows=512, characters=1_000_000)
+# Rows between reader and writer. More would only fill memory; far fewer would leave threads idle while a block ends.
+ROWS_IN_FLIGHT = 4_096
+# Comments given to a thread at a time: two batches of the models, and few enough that Ctrl-C takes effect soon.
 PIECE = 16
 
-# Rows done, and how much of the input that is (0 to 1).
-Progress = Callable[[int, float], None]
+# Called with the rows done, and the share of the input that has been read (0 to 1).
+RowsProgress = Callable[[int, float], None]
 Read = Callable[[Sequence[str]], list[Answer]]
-
-
-@dataclass(frozen=True)
-class Window:
-    """Rows of the input that follow one another.
-
-    ids: of all n. texts: of those that can be scored, which stand at `places` (0 to n - 1, rising). faults: row
-    number -> what is wrong with it, for the others. share: how much of the input is read, 0 to 1.
-    """
-
-    ids: list[str]
-    places: list[int]
-    texts: list[str]
-    faults: dict[int, str]
-    share: float
-
-    def __len__(self) -> int:
-        return len(self.ids)
 
 
 @dataclass
 class Summary:
-    """What came of the rows so far."""
+    """Counts over the rows written so far."""
 
     rows: int = 0
     truncated: int = 0
     seconds: float = 0.0
-    verdicts: dict[Verdict, int] = field(default_factory=lambda: dict.fromkeys(get_args(Verdict), 0))
+    outcomes: dict[Outcome, int] = field(default_factory=lambda: dict.fromkeys(get_args(Outcome), 0))
     faults: Faults = field(default_factory=Faults)
 
     @property
     def rows_per_second(self) -> float:
+        """Rows, the rejected ones included, per second of the whole job; 0 before it has ended."""
         return self.rows / self.seconds if self.seconds else 0.0
 
-    def add(self, window: Window, answers: Sequence[Answer]) -> None:
-        """One more window; the windows come in order."""
-        self.rows += len(window)
+    def add(self, block: CheckedRows, answers: Sequence[Answer]) -> None:
+        """One more block; blocks are added in the order of the input."""
+        self.rows += len(block)
         for answer in answers:
-            self.verdicts[answer.verdict] += 1
+            self.outcomes[answer.outcome] += 1
             self.truncated += answer.truncated
-        for number, fault in window.faults.items():
+        for number, fault in block.faults.items():
             self.faults.add(fault, number)
 
-    def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
-        dropped = self.faults.dropped()
+    def as_dict(self, task: Task) -> dict[str, Any]:
+        """For JSON, verdicts in the words of `task`."""
+        dropped = self.faults.dropped
         return {
             "rows": self.rows,
-            "verdicts": dict(self.verdicts),
+            "verdicts": {task.keys[outcome]: count for outcome, count in self.outcomes.items()},
             "truncated": self.truncated,
             "rejected": {
                 "count": self.faults.total,
-                "faults": {fault: one.as_dict() for fault, one in dropped.items()},
+                "faults": {fault: rows.as_dict() for fault, rows in dropped.items()},
             },
             "seconds": self.seconds,
             "rows_per_second": self.rows_per_second,
@@ -95,43 +81,39 @@ class Summary:
 
     def refuse_too_many_rejected(self, source: Path, out: Path) -> None:
         """Raises RejectedError when over 1 % of the rows could not be scored."""
-        if self.faults.total > MOST_FAULTY * self.rows:
+        if self.faults.too_many_of(self.rows):
             raise RejectedError(
                 f"{source}: {self.faults.total:,} of {self.rows:,} rows could not be scored and are empty in {out}; "
-                f"mend them and score again (at most {MOST_FAULTY:.0%} may be faulty)"
+                f"mend them and score again (at most {FAULTY_SHARE_ALLOWED:.0%} may be faulty)"
             )
 
 
 def refuse_unfit(source: Path, out: Path) -> None:
-    """What can be said before a model is loaded.
+    """The checks that need no model, to make before one is loaded.
 
-    Raises ConfigError when `out` is there already, DataError when `source` is no file of comments,
-    ModuleNotFoundError when one of them is Parquet and pyarrow is not installed.
+    Raises ConfigError when `out` exists, DataError when `source` is not a data file, ModuleNotFoundError when a
+    library that one of them needs is not installed.
     """
-    refuse_existing(out)
-    if file_ending(source) == ".parquet" or needs_pyarrow(out):
-        import pyarrow  # noqa: F401
-
-
-def usable_cores() -> int:
-    """The cores that this process may run on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    require_new_output(out)
+    for library in {*format_of(source).LIBRARIES, *libraries(out)}:
+        importlib.import_module(library)
 
 
 def score(
     source: Path,
     out: Path,
     classifier: Classifier,
-    columns: ColumnNames,
+    columns: Mapping[str, str],
     *,
     threads: int,
-    progress: Progress = lambda *_done: None,
+    progress: RowsProgress = lambda *_done: None,
 ) -> Summary:
-    """Writes to `out` what `classifier` says of every row of `source`, in its order.
+    """Writes the scores of every row of `source` to `out`, in the order of `source`.
 
-    So many `threads` ask the classifier, which had best be loaded with `threads=1`. A row without a readable text
-    keeps its place, with neither probabilities nor verdict. Raises DataError when `source` is unfit as a whole,
-    ConfigError or ResourceError when `out` cannot be written; nothing is left there then.
+    columns: text and id -> header, where the task does not know the header. threads: how many call the classifier,
+    which is best loaded with `threads=1`. A row without a readable text keeps its place, with neither probabilities
+    nor verdict. Raises DataError when `source` is unfit as a whole, ConfigError or ResourceError when `out` cannot be
+    written; nothing is left at `out` then.
     """
     began = time.perf_counter()
     summary = Summary()
@@ -141,85 +123,69 @@ def score(
     }
     with (
         writing(out, classifier.attributes, about) as table,
-        contextlib.closing(read_chunks(source, columns, labelled=False, most=WINDOW)) as chunks,
-        contextlib.closing(in_order(map(window, chunks), classifier.read, threads)) as answered,
+        contextlib.closing(read_chunks(source, classifier.task, columns, labelled=False, limit=BLOCK)) as chunks,
+        contextlib.closing(in_order(map(check, chunks), classifier.read, threads)) as answered,
     ):
-        for one, answers in answered:
-            table.write(_scored(one, answers, classifier.attributes))
-            summary.add(one, answers)
-            progress(summary.rows, one.share)
-        # Known at the end alone, which is when a folder's manifest is written.
+        for block, answers in answered:
+            table.write(_scored(block, answers, classifier.attributes))
+            summary.add(block, answers)
+            progress(summary.rows, block.share)
+        # Known only now; a folder's manifest is written when the block ends.
         about["truncated"] = summary.truncated
     summary.seconds = time.perf_counter() - began
     return summary
 
 
-def window(chunk: Chunk) -> Window:
-    """The rows of a chunk, looked at one by one."""
-    texts = iter(chunk.cells[chunk.columns.text])
-    ids = iter(chunk.cells[chunk.columns.id]) if chunk.columns.id else None
-    result = Window([], [], [], {}, chunk.share)
-    for place, number in enumerate(range(chunk.first, chunk.first + chunk.count)):
-        broken = chunk.broken.get(number)
-        text, own_id = (None, None) if broken else (next(texts), None if ids is None else next(ids))
-        result.ids.append(identifier(own_id, number))
-        fault = broken or text_fault(text)
-        if fault:
-            result.faults[number] = fault
-        else:
-            result.places.append(place)
-            result.texts.append(str(text))
-    return result
-
-
-def in_order(windows: Iterable[Window], read: Read, threads: int) -> Generator[tuple[Window, list[Answer]], None, None]:
-    """Each window with the answers to its texts; so many threads answer, and no more than MOST_AHEAD rows wait."""
-    waiting: collections.deque[_Asked] = collections.deque()
+def in_order(
+    blocks: Iterable[CheckedRows], read: Read, threads: int
+) -> Generator[tuple[CheckedRows, list[Answer]], None, None]:
+    """Each block with the answers to its texts, from `threads` threads; at most ROWS_IN_FLIGHT rows wait."""
+    waiting: collections.deque[_Submitted] = collections.deque()
     rows = 0
     pool = ThreadPoolExecutor(threads, thread_name_prefix="score")
     try:
-        for one in windows:
-            waiting.append(_Asked.of(one, pool, read))
-            rows += len(one)
-            while waiting and (rows + WINDOW.rows > MOST_AHEAD or waiting[0].is_answered()):
-                rows -= len(waiting[0].window)
+        for block in blocks:
+            waiting.append(_Submitted.to(pool, block, read))
+            rows += len(block)
+            while waiting and (rows + BLOCK.rows > ROWS_IN_FLIGHT or waiting[0].is_done()):
+                rows -= len(waiting[0].block)
                 yield waiting.popleft().answers()
         while waiting:
             yield waiting.popleft().answers()
     finally:
-        # What runs is waited for: a thread cannot be stopped in the middle of a model.
+        # Running calls are waited for: a thread cannot be stopped in the middle of a model.
         pool.shutdown(wait=True, cancel_futures=True)
 
 
 @dataclass(frozen=True)
-class _Asked:
-    """A window whose texts were given to the threads, in pieces: rows of its texts -> their answers to come."""
+class _Submitted:
+    """A block whose texts are with the threads, in pieces: places among its texts -> the answers to come."""
 
-    window: Window
+    block: CheckedRows
     pieces: list[tuple[list[int], Future[list[Answer]]]]
 
     @classmethod
-    def of(cls, one: Window, pool: ThreadPoolExecutor, read: Read) -> "_Asked":
+    def to(cls, pool: ThreadPoolExecutor, block: CheckedRows, read: Read) -> "_Submitted":
         # The longest first, so that no thread is left with a long one when the others are done.
-        order = sorted(range(len(one.texts)), key=lambda row: len(one.texts[row]), reverse=True)
+        order = sorted(range(len(block.texts)), key=lambda place: len(block.texts[place]), reverse=True)
         pieces = [order[begin : begin + PIECE] for begin in range(0, len(order), PIECE)]
-        return cls(one, [(piece, pool.submit(read, [one.texts[row] for row in piece])) for piece in pieces])
+        return cls(block, [(piece, pool.submit(read, [block.texts[place] for place in piece])) for piece in pieces])
 
-    def is_answered(self) -> bool:
+    def is_done(self) -> bool:
         return all(future.done() for _, future in self.pieces)
 
-    def answers(self) -> tuple[Window, list[Answer]]:
-        """Waits for the last of them. Raises what a thread raised."""
-        by_row = {
-            row: answer for piece, to_come in self.pieces for row, answer in zip(piece, to_come.result(), strict=True)
+    def answers(self) -> tuple[CheckedRows, list[Answer]]:
+        """Waits for the last piece. Raises what a thread raised."""
+        by_place = {
+            place: answer for piece, future in self.pieces for place, answer in zip(piece, future.result(), strict=True)
         }
-        return self.window, [by_row[row] for row in range(len(self.window.texts))]
+        return self.block, [by_place[place] for place in range(len(self.block.texts))]
 
 
-def _scored(one: Window, answers: Sequence[Answer], attributes: Sequence[str]) -> ScoredRows:
-    probabilities = np.full((len(one), len(attributes)), np.nan, np.float32)
-    verdicts: list[Verdict | None] = [None] * len(one)
-    for place, answer in zip(one.places, answers, strict=True):
+def _scored(block: CheckedRows, answers: Sequence[Answer], attributes: Sequence[str]) -> ScoredRows:
+    probabilities = np.full((len(block), len(attributes)), np.nan, np.float32)
+    verdicts: list[str | None] = [None] * len(block)
+    for place, answer in zip(block.places, answers, strict=True):
         probabilities[place] = [answer.probabilities[name] for name in attributes]
         verdicts[place] = answer.verdict
-    return ScoredRows(one.ids, probabilities, verdicts)
+    return ScoredRows(block.ids, probabilities, verdicts)

@@ -1,4 +1,4 @@
-"""The epoch worth keeping: a copy of what an arm has learnt so far, chosen on validation alone."""
+"""The epoch that is kept: a copy of its trainable weights, chosen on validation."""
 
 from typing import Literal
 

@@ -12,8 +12,8 @@ from accelerate.utils import DynamoBackend, TorchDynamoPlugin
 from retort.errors import ConfigError, ResourceError
 
 TRACKERS = ("tensorboard",)
-# How long the other processes wait while the first one saves an arm and asks it about the test split.
-_PATIENCE = datetime.timedelta(hours=6)
+# How long the other processes wait while the first one saves an arm and predicts the test split.
+_TIMEOUT = datetime.timedelta(hours=6)
 
 
 def make_accelerator(
@@ -31,16 +31,16 @@ def make_accelerator(
     if track is not None and track not in TRACKERS:
         raise ConfigError(f"--track {track!r}: not known; there is {', '.join(TRACKERS)}")
     chosen = ("bf16" if bf16_is_native() else "fp32") if precision == "auto" else precision
-    # Accelerate keeps one precision per process for good: a second run (in a notebook, say) may want another.
+    # Accelerate keeps one precision per process; a second run, for example in a notebook, may need another.
     AcceleratorState._reset_state()
     try:
         accelerator = Accelerator(
             mixed_precision="bf16" if chosen == "bf16" else "no",
-            # Without this torchrun's processes do not find each other on a machine that has but CPUs.
+            # Without this torchrun's processes do not find each other on a machine with only CPUs.
             cpu=not torch.accelerator.is_available(),
             log_with=track,
             project_dir=track_folder,
-            kwargs_handlers=[InitProcessGroupKwargs(timeout=_PATIENCE)],
+            kwargs_handlers=[InitProcessGroupKwargs(timeout=_TIMEOUT)],
             dynamo_plugin=TorchDynamoPlugin(backend=DynamoBackend.INDUCTOR, dynamic=True) if compiled else None,
         )
     except (ImportError, ValueError) as error:

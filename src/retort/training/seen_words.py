@@ -1,7 +1,8 @@
-"""The embeddings of the words that the training comments hold, learnt apart from all others.
+"""Trains the embeddings of the words that occur in the training comments, and no others.
 
-A BERT knows 30,000 pieces and a few thousand comments hold a third of them, but a dense gradient and AdamW pass over
-all at every step. Rows that are never read have no gradient; weight decay alone would move them, and does not here.
+A BERT has 30,000 word embeddings, and a few thousand comments use a third of them, but a dense gradient and AdamW
+update all at every step. Rows without an occurrence have no gradient; only weight decay would change them, and it
+does not here.
 """
 
 import contextlib
@@ -11,36 +12,37 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
-from transformers import BertForSequenceClassification
 
 from retort.data.batches import Tokens
+from retort.models.bert import inner_bert
 
 
 class SeenWords(torch.nn.Module):
-    """Stands in for an embedding while a model learns from comments that hold the pieces `seen` alone.
+    """Replaces an embedding while a model trains on comments whose token ids are all in `seen`.
 
-    In evaluation mode it is the whole table again, with all that was learnt.
+    In evaluation mode it is the whole table, with what was learnt written into it.
     """
 
     seen: Tensor
-    place: Tensor
+    row: Tensor
 
     def __init__(self, table: torch.nn.Embedding, seen: Tensor) -> None:
         super().__init__()
         self.table = table.requires_grad_(False)
         self.weight = torch.nn.Parameter(table.weight[seen].detach().clone())
         self.register_buffer("seen", seen)
-        place = torch.full((table.num_embeddings,), -1)
-        place[seen] = torch.arange(len(seen))
-        self.register_buffer("place", place)
+        row = torch.full((table.num_embeddings,), -1)
+        row[seen] = torch.arange(len(seen))
+        self.register_buffer("row", row)
 
     def forward(self, ids: Tensor) -> Tensor:
         """(…, width) of ids (…)."""
         if self.training:
-            return functional.embedding(self.place[ids], self.weight)
+            return functional.embedding(self.row[ids], self.weight)
         return self.table(ids)  # type: ignore[no-any-return]
 
     def train(self, mode: bool = True) -> "SeenWords":
+        """As `Module.train`; on the way to evaluation mode the learnt rows are written into the table."""
         if not mode:
             with torch.no_grad():
                 self.table.weight[self.seen] = self.weight
@@ -49,21 +51,21 @@ class SeenWords(torch.nn.Module):
 
 @contextlib.contextmanager
 def only_seen_words(model: torch.nn.Module, tokens: Tokens) -> Iterator[None]:
-    """Within the block only the embeddings of the pieces in `tokens` learn; nothing happens where they are frozen.
+    """Within the block only the embeddings of the token ids in `tokens` are trained; frozen embeddings stay frozen.
 
-    The model has its own embedding back afterwards, with what was learnt.
+    The model has its own embedding again afterwards, with what was learnt.
     """
-    bert = next(module for module in model.modules() if isinstance(module, BertForSequenceClassification))
-    table = bert.bert.embeddings.word_embeddings
+    embeddings = inner_bert(model).bert.embeddings
+    table = embeddings.word_embeddings
     if not table.weight.requires_grad:
         yield
         return
     seen = torch.from_numpy(np.union1d(tokens.ids, [tokens.pad_id])).to(table.weight.device)
     words = SeenWords(table, seen).train(table.training)
-    setattr(bert.bert.embeddings, "word_embeddings", words)  # noqa: B010 - typed as an Embedding
+    setattr(embeddings, "word_embeddings", words)  # noqa: B010 - typed as an Embedding
     try:
         yield
     finally:
         words.eval()
         table.requires_grad_(True).train(words.training)
-        bert.bert.embeddings.word_embeddings = table
+        embeddings.word_embeddings = table

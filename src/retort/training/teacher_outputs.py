@@ -1,4 +1,4 @@
-"""What the frozen teacher says of every training comment, computed once and kept for all students."""
+"""The outputs of the frozen teacher for every training comment, computed once and kept for all students."""
 
 import contextlib
 import shutil
@@ -15,74 +15,87 @@ from torch import Tensor
 from transformers import BertForSequenceClassification
 
 from retort.data.batches import Integers, Tokens
+from retort.models.features import Feature, captured
 from retort.models.forward import BATCH_SIZE, batch_outputs, logits
 
-# Hidden states may take this share of the free disk; beyond it the teacher runs beside the student.
+# Features may take this share of the free disk; beyond it the teacher runs along with the student.
 _SHARE_OF_DISK = 0.5
 
 
 @dataclass(frozen=True)
 class TeacherOutputs:
-    """The teacher's logits, (n, n_attributes), and the hidden states that students are matched with.
+    """The teacher's logits, (n, n_attributes), and the features that students are matched with.
 
-    `hidden` is memory-mapped, (all tokens, len(entries), width) in half precision, comment after comment
-    as in `tokens`; None when it would not fit on the disk: `live` is then asked for each batch.
+    `cached` is memory-mapped, (all tokens, len(features), width) in half precision, comment after comment as in
+    `tokens`; None when it would not fit on the disk: `live` then computes those of a batch.
     """
 
     tokens: Tokens
     logits: npt.NDArray[np.float32]
-    entries: tuple[int, ...]
-    hidden: npt.NDArray[np.float16] | None
-    live: Callable[[Tensor, Tensor], tuple[Tensor, ...]]
+    features: tuple[Feature, ...]
+    cached: npt.NDArray[np.float16] | None
+    live: Callable[[Tensor, Tensor], list[Tensor]]
+    heads: int
 
-    def hidden_states(self, rows: Integers, entries: Sequence[int], input_ids: Tensor, mask: Tensor) -> Tensor:
-        """(batch, len(entries), tokens, width) for the given rows, padded with zeros."""
-        if self.hidden is None:
-            states = self.live(input_ids, mask)
-            return torch.stack([states[entry] for entry in entries], dim=1)
-        columns = [self.entries.index(entry) for entry in entries]
-        padded = np.zeros((len(rows), len(columns), input_ids.shape[1], self.hidden.shape[2]), np.float16)
+    def of(self, rows: Integers, features: Sequence[Feature], input_ids: Tensor, mask: Tensor) -> tuple[Tensor, ...]:
+        """One (batch, tokens, width) for each of `features`, of the given rows, padded with zeros."""
+        if not features:
+            return ()
+        columns = [self.features.index(feature) for feature in features]
+        if self.cached is None:
+            computed = self.live(input_ids, mask)
+            return tuple(computed[column] for column in columns)
+        padded = np.zeros((len(rows), len(columns), input_ids.shape[1], self.cached.shape[2]), np.float16)
         for line, row in enumerate(rows):
             begin, end = self.tokens.starts[row], self.tokens.starts[row + 1]
-            padded[line, :, : end - begin] = self.hidden[begin:end, columns].swapaxes(0, 1)
-        return torch.from_numpy(padded).to(input_ids.device)
+            padded[line, :, : end - begin] = self.cached[begin:end, columns].swapaxes(0, 1)
+        return torch.from_numpy(padded).to(input_ids.device).unbind(dim=1)
 
 
 def teacher_outputs(
     teacher: BertForSequenceClassification,
     tokens: Tokens,
-    entries: Sequence[int],
+    features: Sequence[Feature],
     cache: Path,
     autocast: Callable[[], AbstractContextManager[Any]] = contextlib.nullcontext,
 ) -> TeacherOutputs:
-    """Runs the frozen teacher over `tokens` once. `entries` index its `hidden_states` (0: embeddings).
+    """Runs the frozen teacher over `tokens` once.
 
-    The hidden states go to the file `cache`; without entries only logits are computed. `autocast` sets the
-    precision that the teacher computes in, as `Accelerator.autocast` does; without it fp32.
+    The features go to the file `cache`; without any only logits are computed. `autocast` sets the precision that the
+    teacher computes in, as `Accelerator.autocast` does; without it fp32.
     """
-    entries = tuple(sorted(set(entries)))
+    wanted = tuple(sorted(set(features)))
 
-    def live(input_ids: Tensor, mask: Tensor) -> tuple[Tensor, ...]:
+    def live(input_ids: Tensor, mask: Tensor) -> list[Tensor]:
         # no_grad, not inference_mode: the student's loss saves these for its backward pass.
-        with torch.no_grad(), autocast():
-            states: tuple[Tensor, ...] = teacher(
-                input_ids=input_ids, attention_mask=mask, output_hidden_states=True
-            ).hidden_states
-        return states
+        with torch.no_grad(), autocast(), captured(teacher, wanted) as features_of:
+            return features_of(teacher(input_ids=input_ids, attention_mask=mask, output_hidden_states=True))
 
-    width = teacher.config.hidden_size
-    bytes_needed = len(tokens.ids) * len(entries) * width * np.dtype(np.float16).itemsize
-    if not entries or bytes_needed > _SHARE_OF_DISK * shutil.disk_usage(cache.parent).free:
+    heads, width = teacher.config.num_attention_heads, teacher.config.hidden_size
+    bytes_needed = len(tokens.ids) * len(wanted) * width * np.dtype(np.float16).itemsize
+    if not wanted or bytes_needed > _SHARE_OF_DISK * shutil.disk_usage(cache.parent).free:
         with autocast():
-            return TeacherOutputs(tokens, logits(teacher, tokens), entries, None, live)
-    hidden = np.lib.format.open_memmap(cache, "w+", np.float16, (len(tokens.ids), len(entries), width))
-    said = np.empty((len(tokens), teacher.classifier.out_features), np.float32)
+            return TeacherOutputs(tokens, logits(teacher, tokens), wanted, None, live, heads)
+    cached = np.lib.format.open_memmap(cache, "w+", np.float16, (len(tokens.ids), len(wanted), width))
     with autocast():
+        computed = _compute(teacher, tokens, wanted, cached)
+    cached.flush()
+    return TeacherOutputs(tokens, computed, wanted, cached, live, heads)
+
+
+def _compute(
+    teacher: BertForSequenceClassification,
+    tokens: Tokens,
+    features: tuple[Feature, ...],
+    cached: npt.NDArray[np.float16],
+) -> npt.NDArray[np.float32]:
+    """Fills `cached` with the features and returns the logits, (n, n_attributes)."""
+    found = np.empty((len(tokens), teacher.classifier.out_features), np.float32)
+    with captured(teacher, features) as features_of:
         for rows, output in batch_outputs(teacher, tokens, BATCH_SIZE, hidden_states=True):
-            said[rows] = output.logits.float().cpu().numpy()
-            states = torch.stack([output.hidden_states[entry] for entry in entries], dim=2).to(torch.float16)
+            found[rows] = output.logits.float().cpu().numpy()
+            states = torch.stack(features_of(output), dim=2).to(torch.float16)
             for line, row in enumerate(rows):
                 begin, end = tokens.starts[row], tokens.starts[row + 1]
-                hidden[begin:end] = states[line, : end - begin].cpu().numpy()
-    hidden.flush()
-    return TeacherOutputs(tokens, said, entries, hidden, live)
+                cached[begin:end] = states[line, : end - begin].cpu().numpy()
+    return found

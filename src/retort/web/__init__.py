@@ -1,1 +1,4 @@
-"""The student behind HTTP: a page, a JSON API, and the Perspective API's own requests."""
+"""The server behind `retort serve`: pages for people, a JSON API, and the Perspective API's requests.
+
+Imports go one way: app > perspective > api | pages > server.
+"""

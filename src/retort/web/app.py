@@ -1,4 +1,4 @@
-"""The Flask application, put together from its parts; it receives everything and knows no global."""
+"""The Flask application, assembled from its parts; all that it needs is passed in."""
 
 import logging
 import traceback
@@ -7,40 +7,48 @@ from typing import Any
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
+import retort.web.api.routes as api
+import retort.web.pages.routes as pages
+import retort.web.perspective.routes as perspective
 from retort.config import ServeSettings
 from retort.inference.predictor import Classifier
-from retort.web import health, json_api, pages, perspective
-from retort.web.errors import Refusal
-from retort.web.gate import HEADERS, PROGRAMS, REQUEST_ID, ROUTE, Gate
-from retort.web.metrics import Metrics
-from retort.web.service import Service
+from retort.web.server import health
+from retort.web.server.answers import JSON
+from retort.web.server.errors import Refusal
+from retort.web.server.gate import HEADERS, PROGRAMS, REQUEST_ID, ROUTE, Gate
+from retort.web.server.metrics import Metrics
+from retort.web.server.service import Service
 
 log = logging.getLogger("retort.web")
 
-# Bytes of a form that are read again for the text in its box.
-_MOST_TYPED = 400_000
-_WORDS = {
+_MESSAGES = {
     400: "the request cannot be read",
     404: "there is nothing at this address",
-    405: "this address does not take that method",
+    405: "this address does not accept that method",
     413: "the body is too large",
     415: "the body is of a type that is not read here",
 }
 
 
 def create_app(predictor: Classifier | Service, settings: ServeSettings | None = None) -> Flask:
-    """The application for one classifier, or for a service with several arms.
+    """The application for one classifier, which is ready at once, or for a service, which is ready once started.
 
-    A `Service` decides itself when it is ready; a classifier is served at once.
+    It has the Perspective routes only where the task's labels have names in that API. Raises ConfigError for
+    settings of these routes, which would then have no effect, and what `perspective.blueprint` raises.
     """
     settings = settings or ServeSettings()
     service = predictor if isinstance(predictor, Service) else _service_of(predictor, settings)
-    app = Flask("retort.web")
-    app.json.sort_keys = False  # type: ignore[attr-defined] # attributes keep the order that they have everywhere
+    app = Flask("retort.web", static_folder=None)
+    app.json.sort_keys = False  # type: ignore[attr-defined] # labels keep the task's order
     metrics = Metrics()
-    for part in (pages, json_api, perspective):
-        app.register_blueprint(part.blueprint(service, settings))
+    # The OpenAPI document has the routes in this order.
+    app.register_blueprint(api.blueprint(service, settings))
+    if service.task.perspective_names:
+        app.register_blueprint(perspective.blueprint(service, settings))
+    else:
+        perspective.refuse_settings(service, settings)
     app.register_blueprint(health.blueprint(service, metrics))
+    app.register_blueprint(pages.blueprint(service, settings))
     service.on_read = metrics.texts_read
     app.before_request(_note_route)
     app.after_request(_with_headers)
@@ -52,7 +60,7 @@ def create_app(predictor: Classifier | Service, settings: ServeSettings | None =
 
 
 def _service_of(classifier: Classifier, settings: ServeSettings) -> Service:
-    service = Service({classifier.arm: lambda: classifier}, classifier.arm, settings)
+    service = Service({classifier.arm: lambda: classifier}, classifier.arm, settings, classifier.task)
     service.start()
     return service
 
@@ -70,28 +78,18 @@ def _with_headers(response: Response) -> Response:
 
 def _refused(refusal: Refusal) -> Response:
     """In JSON for programs, as a page for people."""
-    if not _asked_by_program():
-        return pages.refusal_page(refusal, text=_typed())
+    if not _from_program():
+        return pages.refusal_page(refusal)
     body = refusal.as_json(request.path, request.environ[REQUEST_ID])
-    return Response(body, refusal.status, refusal.headers, content_type="application/json")
-
-
-def _typed() -> str:
-    """What stood in the page's box, so that it can stand there again; nothing of a body that was too large."""
-    if request.method != "POST" or (request.content_length or 0) > _MOST_TYPED:
-        return ""
-    try:
-        return request.form.get("text", "")
-    except HTTPException:  # a form of too many parts
-        return ""
+    return Response(body, refusal.status, refusal.headers, content_type=JSON)
 
 
 def _http_error(error: HTTPException) -> Any:
-    """Flask's own errors in our shape; a redirect stays what it is."""
+    """Flask's own errors as refusals; a redirect stays what it is."""
     status = error.code or 500
     if status < 400:
         return error
-    refusal = Refusal(status, _WORDS.get(status, error.name.lower()))
+    refusal = Refusal(status, _MESSAGES.get(status, error.name.lower()))
     allowed = getattr(error, "valid_methods", None)
     if allowed:
         refusal.headers = refusal.headers | {"Allow": ", ".join(sorted(allowed))}
@@ -99,16 +97,16 @@ def _http_error(error: HTTPException) -> Any:
 
 
 def _unforeseen(error: Exception) -> Response:
-    # Where it was, but not the message: that may quote a comment.
+    # The place, but not the message: that may quote a comment.
     where = traceback.extract_tb(error.__traceback__)[-1]
     log.error(
         "unforeseen %s in %s:%s %s", type(error).__name__, where.filename, where.lineno, request.environ[REQUEST_ID]
     )
-    return _refused(Refusal(500, "something went wrong here; the log has it under the request's id"))
+    return _refused(Refusal(500, "something went wrong; the server's log has the request's id"))
 
 
-def _asked_by_program() -> bool:
+def _from_program() -> bool:
+    """Whether a refusal is to be JSON: at addresses for programs, and at unknown ones unless HTML is accepted."""
     if request.path.startswith(PROGRAMS):
         return True
-    # An address that is nothing here: whoever does not ask for a page gets JSON.
     return request.url_rule is None and not request.accept_mimetypes.accept_html

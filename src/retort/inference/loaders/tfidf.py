@@ -1,0 +1,31 @@
+"""TF-IDF with logistic regression. Its tokens are words, and it reads a comment of any length in one window."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+
+from retort.errors import ModelError
+from retort.inference.reading import Model, Scored
+from retort.models.baselines import TfidfClassifier
+from retort.models.probability import sigmoid
+
+FORMAT = "tfidf"
+
+
+def load(folder: Path, about: Mapping[str, Any], threads: int | None, truncate: bool) -> tuple[str, Model]:  # noqa: ARG001
+    """See `Loader.load`."""
+    classifier = TfidfClassifier.load(folder)
+
+    def model(texts: Sequence[str]) -> Scored:
+        words, unknown = np.asarray([classifier.count_words(text) for text in texts], np.int64).T
+        one_window, whole = np.ones(len(texts), np.int64), np.zeros(len(texts), np.bool_)
+        return Scored(sigmoid(classifier.logits(texts)), words, unknown, one_window, whole)
+
+    return FORMAT, model
+
+
+def plain(folder: Path, about: Mapping[str, Any]) -> NoReturn:
+    """Raises ModelError: this model is no neural network."""
+    raise ModelError(f"{folder}: {about['arm']} is no neural network; export the teacher, a student or an adapter")

@@ -1,0 +1,24 @@
+"""A classifier as transformers saves it: teachers, students, merged adapters, and classifiers made elsewhere."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from transformers import BertForSequenceClassification
+
+from retort.inference.reading import Model
+from retort.inference.torch_scorer import FORMAT, torch_model
+from retort.models.classifier import load_classifier, set_label_order
+
+
+def load(folder: Path, about: Mapping[str, Any], threads: int | None, truncate: bool) -> tuple[str, Model]:
+    """See `Loader.load`."""
+    model = plain(folder, about)
+    return FORMAT, torch_model(model, folder, int(about["max_length"]), threads=threads, truncate=truncate)
+
+
+def plain(folder: Path, about: Mapping[str, Any]) -> BertForSequenceClassification:
+    """See `Loader.plain`."""
+    model = load_classifier(folder)
+    set_label_order(model, about["attributes"], folder)
+    return model

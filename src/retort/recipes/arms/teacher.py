@@ -1,0 +1,46 @@
+"""The whole base, fine-tuned, or a ready-made classifier. Students are distilled from it."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from retort.models.bases import Base
+    from retort.recipes.context import Arm, Context
+    from retort.recipes.experiment import ExperimentSettings
+
+TITLE = "the fine-tuned teacher"
+DESCRIPTION = "A BERT classifier, fine-tuned on all layers. The students of its run were distilled from it."
+ROLE = "teacher"
+LOADER = "transformers"
+TRAINING = "teacher"
+TAKES_TEACHER = False
+
+
+def require(settings: "ExperimentSettings", name: str, base: "Base") -> None:
+    """Requires nothing beyond `preflight.require_models`."""
+
+
+def fit(context: "Context", arm: "Arm") -> None:
+    """Fine-tunes the base (or takes the given teacher as it is) and freezes the result."""
+    from retort.models.layers import Dropout
+    from retort.recipes import steps
+    from retort.recipes.context import TeacherModel
+    from retort.recipes.preflight import load_teacher
+
+    given = context.settings.teacher_folder
+    model = steps.from_base(context, arm) if given is None else load_teacher(context.settings)
+    tokenizer_folder = given or context.base.folder
+    own_dropout = Dropout.of(model.config)
+    steps.make_trainable(context, arm, model)
+    steps.record_shape(arm, model, tuple(range(model.config.num_hidden_layers)))
+    if given is None:
+        steps.train(context, arm, model, tokenizer_folder)
+    else:
+        arm.cost |= {"train_seconds": None, "why": "it was given ready-made with --teacher"}
+    # Frozen from here on: students learn from it, nothing changes it.
+    model.eval().requires_grad_(False)
+    steps.save(context, arm, model, tokenizer_folder)
+    arm.teacher = TeacherModel(arm.name, model, tokenizer_folder, own_dropout)
+
+
+def check(context: "Context", arm: "Arm") -> None:
+    """Nothing to check."""

@@ -1,0 +1,219 @@
+"""A whole experiment: which arms are compared, on what data, with which settings.
+
+`resolve` reads a preset or a TOML file, lays `--set` assignments over it and returns one frozen `ExperimentSettings`.
+A preset holds only what differs from the defaults. Reading settings loads no torch.
+"""
+
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, TypeVar
+
+from pydantic import Field, model_validator
+
+from retort import runs
+from retort.config import (
+    DECISION_THRESHOLD,
+    DataSettings,
+    EvaluationSettings,
+    LoraSettings,
+    Share,
+    TrainingSettings,
+    merged,
+    parse_assignment,
+)
+from retort.data.columns import require_known_columns
+from retort.errors import ConfigError
+from retort.models.layer_strategies import require_strategy
+from retort.recipes.arms import Kind, kind_named
+from retort.strict import StrictModel, nearest, read_toml, validated
+from retort.tasks import Task, default_task, read_task
+from retort.training.objective import distillation_settings, labels_alone
+
+PRESETS = ("quickstart", "seed", "civil-comments")
+
+S = TypeVar("S", bound=StrictModel)
+
+# An arm's folder has its name.
+_ARM_NAME = re.compile(r"\w[\w.+-]{0,63}")
+
+
+class ArmSettings(StrictModel):
+    """One model of the comparison; what it leaves empty comes from the table of its kind."""
+
+    kind: str = Field(description="a module of recipes/arms")
+    layers: str | tuple[Annotated[int, Field(ge=0)], ...] = Field(
+        "all", description="a strategy of models/layer_strategies.py, or indices from 0"
+    )
+    start: Literal["base", "teacher", "random"] = Field(
+        "teacher", description="where layer weights are initialised from"
+    )
+    distilled: bool = Field(True, description="whether it learns from the teacher's outputs")
+    training: dict[str, Any] = {}
+    distillation: dict[str, Any] = {}
+    lora: dict[str, Any] = {}
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        try:
+            kind_named(self.kind)
+            if isinstance(self.layers, str):
+                require_strategy(self.layers)
+        except ConfigError as error:
+            raise ValueError(str(error)) from error
+        return self
+
+
+class ExperimentSettings(StrictModel):
+    """Everything that `retort compare` needs to know; written to a run as experiment.toml."""
+
+    preset: str = "quickstart"
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    task: Task = Field(default_factory=default_task, description="what is judged")
+    base: str = Field("minilm", description="packaged name, local folder or hub id of a BERT")
+    base_revision: str | None = None
+    teacher_folder: Path | None = Field(None, description="a classifier that is already fine-tuned")
+    attributes: tuple[str, ...] | Literal["all"] = Field("all", description="which of the task's labels are learnt")
+    label_threshold: Annotated[float, Field(gt=0, le=1)] = Field(
+        default_factory=lambda given: given["task"].label_threshold if "task" in given else 0.5,
+        description="a rating at or above it makes a positive label; the task's own when left out",
+    )
+    decision_threshold: Share = Field(DECISION_THRESHOLD, description="a probability at or above it makes a verdict")
+    max_length: Annotated[int, Field(ge=8)] = Field(128, description="tokens, [CLS] and [SEP] included")
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    compile: bool = Field(
+        False, description="torch.compile while training: minutes per arm at first, then quicker steps"
+    )
+    arms: Annotated[tuple[str, ...], Field(min_length=1)] = (
+        "majority", "tfidf", "teacher", "odd", "even", "lora",
+    )  # fmt: skip
+    arm: dict[str, ArmSettings] = {}
+    data: DataSettings = DataSettings()
+    teacher: TrainingSettings = TrainingSettings()
+    student: TrainingSettings = TrainingSettings()
+    lora_training: TrainingSettings = TrainingSettings(learning_rate=1e-3)
+    distillation: distillation_settings() = Field(default_factory=distillation_settings())  # type: ignore[valid-type]
+    lora: LoraSettings = LoraSettings()
+    evaluation: EvaluationSettings = EvaluationSettings()
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if len(set(self.arms)) < len(self.arms):
+            raise ValueError("arms names one of them twice; name each once")
+        for name in self.arm:
+            _require_folder_name(name)
+        for name in self.arms:
+            if name not in self.arm:
+                raise ValueError(f"no arm is called {name!r}{nearest(name, self.arm)}; there are {', '.join(self.arm)}")
+            # Overrides are checked here, so that a misspelt key stops before any training.
+            self.training_of(name), self.distillation_of(name), self.lora_of(name)
+        self._require_labels()
+        if len(self.teachers) > 1:
+            raise ValueError(f"arms holds {len(self.teachers)} teachers, {', '.join(self.teachers)}; name one of them")
+        if not self.teachers and any(self.needs_teacher(arm) for arm in self.arms):
+            raise ValueError("arms holds students of a teacher, but no teacher itself; add 'teacher'")
+        return self
+
+    def _require_labels(self) -> None:
+        known = self.task.names
+        for attribute in () if self.attributes == "all" else self.attributes:
+            if attribute not in known:
+                listed = f"{nearest(attribute, known)}; there are {', '.join(known)}"
+                raise ValueError(f"no attribute is called {attribute!r}{listed}")
+        if self.attributes != "all" and self.task.primary not in self.attributes:
+            raise ValueError(f"attributes must hold the primary one; add {self.task.primary!r}")
+        require_known_columns(self.data.columns, self.task)
+
+    @property
+    def teachers(self) -> list[str]:
+        """The arms that others are distilled from: one or none."""
+        return [name for name in self.arms if self.kind_of(name).ROLE == "teacher"]
+
+    def kind_of(self, arm: str) -> Kind:
+        """The module of recipes/arms that fits an arm."""
+        return kind_named(self.arm[arm].kind)
+
+    def needs_teacher(self, arm: str) -> bool:
+        """Whether an arm copies the teacher's weights or learns from its outputs."""
+        chosen = self.arm[arm]
+        return self.kind_of(arm).TAKES_TEACHER and (chosen.start != "base" or chosen.distilled)
+
+    def training_of(self, arm: str) -> TrainingSettings:
+        """How an arm is fitted: the table of its kind with the arm's own overrides laid over it."""
+        table: TrainingSettings = getattr(self, self.kind_of(arm).TRAINING)
+        return _overlaid(table, self.arm[arm].training, f"arm.{arm}.training")
+
+    def distillation_of(self, arm: str) -> StrictModel:
+        """The loss of an arm (see `distillation_settings`); one that is not distilled learns from labels alone."""
+        if not self.arm[arm].distilled or not self.kind_of(arm).TAKES_TEACHER:
+            return labels_alone()
+        own: StrictModel = self.distillation
+        return _overlaid(own, self.arm[arm].distillation, f"arm.{arm}.distillation")
+
+    def lora_of(self, arm: str) -> LoraSettings:
+        """The adapter settings of an adapter arm."""
+        return _overlaid(self.lora, self.arm[arm].lora, f"arm.{arm}.lora")
+
+
+def _require_folder_name(arm: str) -> None:
+    if not _ARM_NAME.fullmatch(arm):
+        raise ValueError(
+            f"an arm cannot be called {arm!r}; use 1 to 64 letters, digits, _ . + and -, the first a letter, digit or _"
+        )
+    if arm.lower() in runs.OWN_NAMES:
+        raise ValueError(f"an arm cannot be called {arm!r}: a file of the run has that name; choose another")
+
+
+def _overlaid(table: S, overrides: Mapping[str, Any], where: str) -> S:
+    return validated(type(table), table.model_dump() | dict(overrides), where) if overrides else table
+
+
+def resolve(
+    preset: str | None = None,
+    file: Path | None = None,
+    assignments: Sequence[str] = (),
+    overrides: Mapping[str, Any] | None = None,
+) -> ExperimentSettings:
+    """The settings of one experiment.
+
+    `preset` names one of `PRESETS` (quickstart when neither it nor `file` is given); `file` is a TOML file of the same
+    shape, which may itself name the preset that it builds on, and whose `task` may be a table or the path of a task
+    file. `overrides` is a nested mapping (the flags of the command line), `assignments` are `key.path=value` texts,
+    applied last. Raises ConfigError for anything unknown or out of range.
+    """
+    changes = read_toml(file, "give a TOML file with --config") if file else {}
+    name = preset or changes.get("preset") or "quickstart"
+    layers = [{"arm": builtin_arms()}, read_preset(name), changes, overrides or {}]
+    tables: dict[str, Any] = {}
+    for layer in layers:
+        tables = merged(tables, {key: value for key, value in layer.items() if key != "task"})
+    # A task is replaced as a whole: two of them mixed would be neither.
+    tables["task"] = next((_task_table(layer["task"]) for layer in reversed(layers) if "task" in layer), None)
+    tables["task"] = tables["task"] or default_task().as_dict()
+    for assignment in assignments:
+        tables = merged(tables, parse_assignment(assignment))
+    tables["preset"] = name
+    return validated(ExperimentSettings, tables, str(file) if file else f"preset {name}")
+
+
+def _task_table(task: Any) -> Any:
+    return read_task(Path(task)).as_dict() if isinstance(task, str) else task
+
+
+def read_preset(name: str) -> dict[str, Any]:
+    """The tables of a shipped preset. Raises ConfigError, naming the nearest, when there is none."""
+    if name not in PRESETS:
+        raise ConfigError(f"no preset is called {name!r}{nearest(name, PRESETS)}; there are {', '.join(PRESETS)}")
+    return tomllib.loads(preset_text(name))
+
+
+def preset_text(name: str) -> str:
+    """A shipped preset as written, comments included."""
+    return resources.files("retort").joinpath("presets", f"{name}.toml").read_text("utf-8")
+
+
+def builtin_arms() -> dict[str, Any]:
+    """The arms that every experiment can name, from presets/arms.toml."""
+    return tomllib.loads(preset_text("arms"))

@@ -1,0 +1,163 @@
+"""The steps of fitting that kinds of arm share: start, copy, make trainable, describe, train, save."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from transformers import BertForSequenceClassification
+
+from retort import runs
+from retort.bench.cost import size_bytes
+from retort.config import TrainingSettings
+from retort.models.classifier import classifier_from_base, count_parameters, save_classifier, set_dropout
+from retort.models.layer_strategies import layer_indices
+from retort.models.layers import Dropout, student_from_teacher
+from retort.recipes.context import Arm, Context, TeacherModel
+from retort.training.gradient import TeacherSide, TrainingSet
+from retort.training.history import ValidationSet
+from retort.training.loop import adamw, fit
+from retort.training.objective import Objective
+from retort.whole_folder import is_writer
+
+
+@dataclass(frozen=True)
+class Start:
+    """The model whose layers an arm copies. name: what an adapter calls it; dropout: None keeps the model's own."""
+
+    name: str
+    model: BertForSequenceClassification
+    tokenizer_folder: Path
+    dropout: Dropout | None
+    is_teacher: bool
+    provenance: Callable[[], dict[str, Any]]
+
+
+def start_of(context: Context, arm: Arm) -> Start:
+    """The model that the arm starts from: the base or the teacher, by its settings."""
+    if context.settings.arm[arm.name].start == "base":
+        base = context.base
+        return Start(base.hub_name, from_base(context, arm), base.folder, None, False, base_provenance(context))
+    teacher = fitted_teacher(context)
+    weights = context.folder / teacher.arm / runs.WEIGHTS
+
+    def provenance() -> dict[str, Any]:
+        return {"arm": teacher.arm, "sha256": runs.sha256(weights)}
+
+    # The teacher may have been trained with another dropout; a student's default is that of the base.
+    return Start(f"../{teacher.arm}", teacher.model, teacher.tokenizer_folder, teacher.own_dropout, True, provenance)
+
+
+def base_provenance(context: Context) -> Callable[[], dict[str, Any]]:
+    """Which pre-trained model an arm was made of."""
+    base = context.base
+    return lambda: {"id": base.id, "revision": base.revision, "sha256": base.sha256}
+
+
+def fitted_teacher(context: Context) -> TeacherModel:
+    """The run's teacher, which is fitted before any arm that needs it."""
+    assert context.teacher is not None, "the teacher comes first"
+    return context.teacher
+
+
+def from_base(context: Context, arm: Arm) -> BertForSequenceClassification:
+    """The whole base under a new head, its bias at the labels' training shares."""
+    shares = np.nanmean(targets_of(context, arm.name).astype(np.float64), axis=0).tolist()
+    return classifier_from_base(context.base, context.inputs.attributes, context.settings.seed, shares)
+
+
+def copied(context: Context, arm: Arm, start: Start) -> tuple[BertForSequenceClassification, tuple[int, ...]]:
+    """A model of the layers that the arm keeps, and their indices in the model that it starts from."""
+    settings = context.settings.arm[arm.name]
+    indices = layer_indices(settings.layers, start.model.config.num_hidden_layers)
+    fresh = context.settings.seed if settings.start == "random" else None
+    model = student_from_teacher(start.model, indices, random_layers_seed=fresh, dropout=start.dropout)
+    return model, indices
+
+
+def make_trainable(context: Context, arm: Arm, model: BertForSequenceClassification) -> None:
+    """Makes all weights trainable but those that the training settings freeze, and sets their dropout."""
+    training = context.settings.training_of(arm.name)
+    model.requires_grad_(True)
+    model.bert.embeddings.word_embeddings.requires_grad_(not training.freeze_word_embeddings)
+    if training.dropout is not None:
+        set_dropout(model, training.dropout)
+
+
+def record_shape(
+    arm: Arm, model: Any, indices: tuple[int, ...], start: BertForSequenceClassification | None = None
+) -> None:
+    """Records the layers kept, the layers of the model it starts from, and the number of parameters."""
+    arm.layer_indices = indices
+    arm.teacher_layers = (start or model).config.num_hidden_layers
+    arm.parameters = count_parameters(model)
+
+
+def train(
+    context: Context,
+    arm: Arm,
+    model: Any,
+    tokenizer_folder: Path,
+    make_optimizer: Callable[[Any, TrainingSettings], Any] = adamw,
+) -> None:
+    """Fits the model and records history, the epoch kept and the seconds.
+
+    Unlabelled comments are used where a term of the loss compares with the teacher.
+    """
+    settings = context.settings.training_of(arm.name)
+    objective = Objective.of(context.settings.distillation_of(arm.name))
+    training_tokens, validation_tokens = context.tokens.of(tokenizer_folder)
+    targets, labels = targets_of(context, arm.name), context.inputs.train.labels
+    teacher = None
+    if objective.uses_teacher:
+        teacher = _teacher_side(context, arm, objective)
+        unrated = np.full((len(context.inputs.unlabelled), targets.shape[1]), np.nan, np.float32)
+        targets, labels = np.concatenate([targets, unrated]), np.concatenate([labels, unrated])
+    else:
+        training_tokens = training_tokens.of(range(len(targets)))
+    fitted = fit(
+        model,
+        arm.name,
+        objective,
+        TrainingSet(training_tokens, targets, labels),
+        ValidationSet(validation_tokens, context.inputs.validation.labels, context.settings.decision_threshold),
+        settings,
+        context.accelerator,
+        seed=context.settings.seed,
+        teacher=teacher,
+        progress=context.progress,
+        make_optimizer=make_optimizer,
+    )
+    arm.history, arm.best_epoch = fitted.history, fitted.best_epoch
+    arm.cost["train_seconds"] = fitted.seconds
+
+
+def _teacher_side(context: Context, arm: Arm, objective: Objective) -> TeacherSide:
+    teacher = fitted_teacher(context)
+    assert teacher.outputs is not None, "the teacher's outputs are computed before the first arm that uses them"
+    assert arm.layer_indices is not None
+    depth = teacher.model.config.num_hidden_layers
+    copied_layers = teacher_indices(context, arm.name, arm.layer_indices)
+    return TeacherSide.of(teacher.outputs, objective, len(arm.layer_indices), copied_layers, depth)
+
+
+def teacher_indices(context: Context, name: str, indices: tuple[int, ...]) -> tuple[int, ...] | None:
+    """The teacher's layers that an arm's layers come from; None when they do not come from the teacher's own base."""
+    settings = context.settings
+    foreign = settings.arm[name].start == "base" and settings.teacher_folder is not None
+    return None if foreign else indices
+
+
+def save(context: Context, arm: Arm, model: BertForSequenceClassification, tokenizer_folder: Path) -> None:
+    """Writes the model as plain Hugging Face files."""
+    if is_writer():
+        save_classifier(model, tokenizer_folder, context.settings.max_length, arm.folder)
+        arm.cost["size_bytes"] = size_bytes(arm.folder)
+
+
+def targets_of(context: Context, name: str) -> npt.NDArray[np.float32]:
+    """What the hard term of an arm learns, (n, n_attributes): labels, or shares of raters."""
+    train = context.inputs.train
+    return train.labels if context.settings.training_of(name).targets == "labels" else train.fractions

@@ -1,0 +1,35 @@
+"""Observations on a comparison in plain sentences, all computed from its numbers."""
+
+from collections.abc import Callable, Iterator
+
+from retort.report.comparison import Comparison
+from retort.report.observations import accuracy, controls, data, limits, models, training
+from retort.report.observations.observation import CATEGORIES, Observation
+
+__all__ = ["CATEGORIES", "Observation", "observe"]
+
+# In the order of the report.
+_PARTS: tuple[Callable[[Comparison], Iterator[Observation]], ...] = (
+    accuracy.worth_of_accuracy,
+    accuracy.never_positive,
+    models.odd_and_even,
+    models.students_and_teacher,
+    controls.controls,
+    models.adapters,
+    models.against_baselines,
+    training.overfitting,
+    training.unfinished,
+    limits.few_positives,
+    limits.one_run,
+    limits.many_pairs,
+    limits.labels,
+    limits.sample,
+    data.left_out,
+    data.duplicates,
+    data.notes,
+)
+
+
+def observe(comparison: Comparison) -> list[Observation]:
+    """All observations; within each category the most important first."""
+    return [observation for part in _PARTS for observation in part(comparison)]

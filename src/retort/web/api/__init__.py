@@ -1,0 +1,1 @@
+"""The JSON API: its routes, the messages they take and give, and the OpenAPI document."""

@@ -1,0 +1,1 @@
+"""What every request goes through: the process, the gate before the application, the queue and the models."""
