@@ -36,6 +36,18 @@ def test_a_failure_leaves_nothing_behind(tmp_path: Path, failure: type[BaseExcep
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_signal_while_the_mark_is_written_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(path: Path, content: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(runs, "write_json", interrupted)
+    with pytest.raises(KeyboardInterrupt), written_whole(tmp_path / "run"):
+        pytest.fail("the block began")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_an_empty_folder_may_be_filled_and_what_a_killed_run_left_is_cleared(tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
     left = tmp_path / "run.partial"

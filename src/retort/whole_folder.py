@@ -46,17 +46,23 @@ def written_whole(folder: Path) -> Iterator[Path]:
     refuse_existing(folder)
     partial = _partial(folder)
     with _disk_errors(folder):
-        _begin(partial)
-        complete = False
+        _clear_way(partial)
+        made = marked = complete = False
         try:
+            partial.mkdir(parents=True)
+            made = True
+            _write_mark(partial, ())
+            marked = True
             yield partial
             complete = True
             _take_name(partial, folder)
         except BaseException as error:
             if complete:
                 error.add_note(f"complete and kept in {partial if partial.exists() else folder}")
-            else:
+            elif marked:
                 _keep_finished(partial, error)
+            elif made:
+                shutil.rmtree(partial, ignore_errors=True)
             raise
 
 
@@ -113,13 +119,11 @@ def _keep_finished(partial: Path, error: BaseException) -> None:
         shutil.rmtree(partial, ignore_errors=True)
 
 
-def _begin(partial: Path) -> None:
-    """Makes the empty partial folder with its mark, in place of what an ended process of ours left unfinished."""
+def _clear_way(partial: Path) -> None:
+    """Removes a partial folder that an ended process of ours left unfinished."""
     if partial.is_symlink() or partial.exists():
         _refuse_in_use(partial)
         shutil.rmtree(partial)
-    partial.mkdir(parents=True)
-    _write_mark(partial, ())
 
 
 def _refuse_in_use(partial: Path) -> None:
