@@ -27,7 +27,7 @@ bench-full: $(INSTALLED) ## the same at full size; RETORT_REAL_DATA names the fo
 	$(VENV)/bin/python -m benchmarks.table --full
 
 clean: ## remove the virtual environment and all caches, but no run
-	rm -rf $(VENV) dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) dist .coverage .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Everything the project can use, in the versions it was checked with.
