@@ -11,8 +11,8 @@ from retort.evaluation.intervals import FEW
 from retort.report import display
 from retort.report.comparison import Comparison
 
-# Latencies within this factor count as equal: odd and even do the same work, and noise must not decide.
-_SAME_SPEED = 1.1
+# Latencies within this factor count as equal, of arms and of formats: noise must not decide.
+SAME_SPEED = 1.1
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def choose(comparison: Comparison) -> Choice:
     if not timed:
         return _without_latency(comparison, best)
     fastest = min(timed.values())
-    arm = comparison.best([arm for arm, latency in timed.items() if latency <= fastest * _SAME_SPEED])
+    arm = comparison.best([arm for arm, latency in timed.items() if latency <= fastest * SAME_SPEED])
     verdicts = pair_verdicts(comparison, arm)
     excluded = [other for other in verdicts.not_beaten if other not in candidates]
     field = "the candidates" if excluded else "those"
@@ -185,7 +185,7 @@ def _faster_but_worse(comparison: Comparison, arm: str) -> str:
     """What the best student gives up for its speed, where it is shown to be worse than the model to ship."""
     top, slow = comparison.value(arm, "average_precision"), comparison.latency(arm)
     worse = [student for student in comparison.students if comparison.better(arm, student)]
-    faster = [name for name in worse if slow and (fast := comparison.latency(name)) and slow / fast >= _SAME_SPEED]
+    faster = [name for name in worse if slow and (fast := comparison.latency(name)) and slow / fast >= SAME_SPEED]
     if not faster or not top or not slow:
         return ""
     student = comparison.best(faster)

@@ -4,9 +4,8 @@ from collections.abc import Callable, Sequence
 
 from retort.report import display
 from retort.report.bench.tables import Result, Row
+from retort.report.choice import SAME_SPEED
 
-# Formats nearer than this in speed count as equal, so that noise does not choose between them.
-_SAME_SPEED = 1.1
 # Above this share of other load, times are unreliable.
 _BUSY = 0.05
 
@@ -43,11 +42,11 @@ def _fastest(what: str, rows: Sequence[Row], value: Callable[[Row], float], writ
 
     best = (min if less_is_better else max)(rows, key=value)
     slowest = max(rows, key=times_slower)
-    equals = [row for row in rows if row is not best and times_slower(row) <= _SAME_SPEED]
+    equals = [row for row in rows if row is not best and times_slower(row) <= SAME_SPEED]
     sentence = f"{what}: {_name(best)} is fastest, {written(value(best))}"
     if equals:
         sentence += f" ({display.listed([_name(row) for row in equals])} within 10 % of it)"
-    if times_slower(slowest) > _SAME_SPEED:
+    if times_slower(slowest) > SAME_SPEED:
         sentence += f"; {times_slower(slowest):.1f} × as fast as {_name(slowest)}, {written(value(slowest))}"
     return f"{sentence}."
 
