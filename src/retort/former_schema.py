@@ -17,6 +17,9 @@ _FACTS: dict[str, tuple[str, str | None]] = {
     "foreign": ("foreign", "transformers"),
 }
 
+# Built-in arms whose name said more than they are: they start from the fine-tuned teacher's layers.
+RENAMED_ARMS = {"odd-alone": "odd-labels", "even-alone": "even-labels"}
+
 # The terms of the loss that runs of schema 1 recorded, besides the loss against labels.
 _TERMS = {"soft": {"title": "soft term (KL from the teacher)"}, "hidden": {"title": "hidden term (1 − cosine)"}}
 

@@ -98,6 +98,12 @@ def test_an_arm_whose_name_is_no_folder_of_its_own_is_refused(name: str) -> None
         resolve(overrides={"arm": {name: {"kind": "majority"}}})
 
 
+@pytest.mark.parametrize(("former", "now"), [("odd-alone", "odd-labels"), ("even-alone", "even-labels")])
+def test_the_former_name_of_a_built_in_arm_leads_to_the_same_arm(former: str, now: str) -> None:
+    with pytest.raises(ConfigError, match=f"no arm is called '{former}' \\(now '{now}'\\)"):
+        resolve(assignments=(f"arms=[teacher,{former}]",))
+
+
 def test_two_teachers_are_refused() -> None:
     with pytest.raises(ConfigError, match="2 teachers, teacher, other"):
         resolve(assignments=("arm.other.kind=teacher", "arms=[teacher,other,odd]"))

@@ -26,6 +26,7 @@ from retort.config import (
 )
 from retort.data.columns import require_known_columns
 from retort.errors import ConfigError
+from retort.former_schema import RENAMED_ARMS
 from retort.models.layer_strategies import require_strategy
 from retort.recipes.arms import Kind, kind_named
 from retort.strict import StrictModel, nearest, read_toml, validated
@@ -106,7 +107,9 @@ class ExperimentSettings(StrictModel):
             _require_folder_name(name)
         for name in self.arms:
             if name not in self.arm:
-                raise ValueError(f"no arm is called {name!r}{nearest(name, self.arm)}; there are {', '.join(self.arm)}")
+                now = RENAMED_ARMS.get(name)
+                hint = f" (now {now!r})" if now in self.arm else nearest(name, self.arm)
+                raise ValueError(f"no arm is called {name!r}{hint}; there are {', '.join(self.arm)}")
             # Overrides are checked here, so that a misspelt key stops before any training.
             self.training_of(name), self.distillation_of(name), self.lora_of(name)
         self._require_labels()
