@@ -23,11 +23,12 @@ _FITTED = {
     "teacher": {"epochs": 8, "learning_rate": 5e-3, "batch_size": 8},
     "student": {"epochs": 3, "learning_rate": 5e-3, "batch_size": 8},
     "lora_training": {"epochs": 4, "learning_rate": 3e-2, "batch_size": 8},
+    "static_training": {"epochs": 6, "learning_rate": 3e-2, "batch_size": 8},
 }
 _DEFAULTS = TrainingSettings().model_dump(mode="json")
 SETTINGS: dict[str, object] = {
     "precision": "fp32",
-    "evaluation.bootstrap_samples": 100,
+    "evaluation.ece_samples": 100,
     "evaluation.latency_comments": 3,
     **{f"{table}.{key}": value for table, own in _FITTED.items() for key, value in (_DEFAULTS | own).items()},
     **{f"distillation.{key}": value for key, value in distillation_settings()().model_dump(mode="json").items()},

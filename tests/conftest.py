@@ -140,7 +140,19 @@ def real_data() -> Path:
     return folder
 
 
-ARMS = ("majority", "tfidf", "teacher", "odd", "even", "lora", "odd-labels", "odd-base", "odd-random", "lora-odd")
+ARMS = (
+    "majority",
+    "tfidf",
+    "teacher",
+    "odd",
+    "even",
+    "lora",
+    "odd-labels",
+    "odd-base",
+    "odd-random",
+    "lora-odd",
+    "static",
+)
 
 
 @pytest.fixture(scope="session")

@@ -189,8 +189,9 @@ def quality(parts: comments.Parts, mine: Measured, other: Measured) -> list[Row]
     rows = []
     for name in ARMS:
         both = {"retort": np.array(mine.test[name]), "Trainer": np.array(other.test[name])}
-        columns = {which: one[:, None] for which, one in both.items()}
-        _, pairs = judge(labels[:, None], columns, (comments.LABEL,), 0.5, samples=_SAMPLES, seed=0, tie_margin=0.01)
+        columns = {which: one[None, :, None] for which, one in both.items()}
+        half = {which: np.array([[0.5]]) for which in both}
+        _, pairs = judge(labels[:, None], columns, (comments.LABEL,), half, samples=_SAMPLES, seed=0, margin=0.01)
         pair = next(one for one in pairs if one["metric"] == "average_precision")
         found = (average_precision_score(labels, one) if labels.any() else math.nan for one in both.values())
         sides = [Side(which, (float(value),), "") for which, value in zip(both, found, strict=True)]

@@ -26,9 +26,9 @@ from retort.bench.ceilings import measure_ceilings, measure_gpu_ceilings
 from retort.bench.flops import Shape, forward_flops
 from retort.data.batches import encode
 from retort.errors import ResourceError
+from retort.evaluation.probability import sigmoid
 from retort.models.classifier import load_classifier, load_tokenizer
 from retort.models.forward import logits
-from retort.models.probability import sigmoid
 
 RATE_GOAL, TRAINER_GOAL, SCORE_GOAL = 0.4, 3.0, 5.0
 ARMS = ("teacher", "odd", "even")

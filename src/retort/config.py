@@ -13,12 +13,16 @@ from pydantic import AliasChoices, Field, field_validator, model_validator
 
 from retort.errors import ConfigError
 from retort.strict import StrictModel, validated
+from retort.threshold_target import FORMS, ThresholdTarget
 
 Share = Annotated[float, Field(gt=0, lt=1)]
 Positive = Annotated[int, Field(gt=0)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
 
-# A probability at or above it is a positive verdict, unless an experiment or a user chooses another.
+# A probability at or above it is a positive verdict, where no other threshold was chosen on validation or by a user.
 DECISION_THRESHOLD = 0.5
+# As a LoRA target: every linear layer.
+ALL_LINEAR = "all-linear"
 
 
 class DataSettings(StrictModel):
@@ -35,6 +39,7 @@ class DataSettings(StrictModel):
         {}, description="column (text, id or a label) -> its header in data files; by known headers when left out"
     )
     comments: Positive | None = Field(None, description="how many to draw; empty for all")
+    seed: Seed = Field(0, description="of the draw and the split; that of the training is apart")
     official_splits: bool = Field(False, description="keep the hub's train, validation and test")
     stratified: bool = Field(True, description="keep each attribute's share alike in every split")
     validation_share: Share = 0.15
@@ -52,6 +57,12 @@ class DataSettings(StrictModel):
         if self.source == "file" and self.train_file is None:
             raise ValueError("source 'file' needs train_file (--data FILE)")
         return self
+
+    @property
+    def is_random(self) -> bool:
+        """Whether comments are drawn, or a split is made, with the seed."""
+        given = self.official_splits or (self.validation_file is not None and self.test_file is not None)
+        return self.comments is not None or not given
 
     @property
     def has_headers(self) -> bool:
@@ -95,7 +106,11 @@ class LoraSettings(StrictModel):
     r: Positive = 8
     alpha: Positive = 32
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.05
-    target_modules: tuple[str, ...] = ("query", "value")
+    target_modules: Literal["all-linear"] | Annotated[tuple[str, ...], Field(min_length=1)] = Field(
+        ("query", "value"),
+        description="names or ends of names of linear layers, such as intermediate.dense; or all-linear, every one "
+        "but those that are trained whole (the head, and a pooler that the base lacks)",
+    )
     use_rslora: bool = Field(False, description="scale by alpha / sqrt(r)")
     use_dora: bool = Field(False, description="learn magnitude and direction apart")
     init: Literal["default", "gaussian", "pissa"] = "default"
@@ -103,16 +118,66 @@ class LoraSettings(StrictModel):
         None, description="LoRA+: learning rate of B over that of A, which then has to be lower than LoRA's"
     )
 
+    @field_validator("target_modules", mode="before")
+    @classmethod
+    def _one_name_is_a_list(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, str) and value != ALL_LINEAR else value
+
+
+class StaticSettings(StrictModel):
+    """The static student: a classifier of token vectors, without transformer layers (models/static.py)."""
+
+    width: Positive = Field(64, description="of a token's vector, at most that of the model it is made of")
+
 
 class EvaluationSettings(StrictModel):
     """How the arms are judged on the test split."""
 
-    bootstrap_samples: Annotated[int, Field(ge=100)] = 1000
-    tie_margin: Annotated[float, Field(gt=0, lt=1)] = Field(
-        0.01, description="a difference whose 95 % interval is within it is called a tie"
+    ece_samples: Annotated[int, Field(ge=100)] = Field(
+        1000,
+        # Its former name is still read.
+        validation_alias=AliasChoices("ece_samples", "bootstrap_samples"),
+        description="simulations behind the interval of ECE",
+    )
+    margin: Annotated[float, Field(gt=0, lt=1)] = Field(
+        0.01,
+        # Its former name is still read.
+        validation_alias=AliasChoices("margin", "tie_margin"),
+        description="the difference in average precision that matters: models are equivalent when theirs is within it",
+    )
+    threshold: str = Field("f1", description=f"what decision thresholds are chosen for, on validation: {FORMS}")
+    calibration: Literal["auto", "none", "temperature", "platt", "isotonic"] = Field(
+        "auto",
+        description="of probabilities, fitted on validation; auto takes what has the lowest log loss there (isotonic "
+        "only with 1,000 positive and negative comments)",
+    )
+    review_shares: tuple[Share, ...] = Field(
+        (0.01, 0.05, 0.1), description="shares of the comments that people could review, the least certain ones"
     )
     latency_comments: Positive = Field(100, description="single comments timed, one after the other")
     speed_comments: Positive = Field(64, description="test comments rated at once to measure comments per second")
+    limits: dict[Literal["latency_ms", "size_mb", "memory_mb"], Annotated[float, Field(gt=0)]] = Field(
+        {},
+        description="a model above one of them is not recommended: median time of one comment, weights on disk, "
+        "memory of a process that serves it",
+    )
+
+    @field_validator("threshold", mode="before")
+    @classmethod
+    def _target(cls, value: Any) -> Any:
+        # TOML and --set read a fixed threshold as a number.
+        text = str(value) if isinstance(value, int | float) else value
+        if isinstance(text, str):
+            try:
+                ThresholdTarget.parse(text)
+            except ConfigError as error:
+                raise ValueError(str(error)) from error
+        return text
+
+    @property
+    def threshold_target(self) -> ThresholdTarget:
+        """`threshold`, read."""
+        return ThresholdTarget.parse(self.threshold)
 
 
 class ServeSettings(StrictModel):
@@ -145,6 +210,9 @@ class ServeSettings(StrictModel):
     )
     keys: tuple[str, ...] = Field((), description="API keys for /v1alpha1; empty for access without a key")
     calibrated: bool = Field(False, description="/v1alpha1 answers with scores calibrated by `retort calibrate`")
+    review: Share | None = Field(
+        None, description="this share of the comments gets the verdict unsure; one of a model's review_bands"
+    )
     public_url: Annotated[str, Field(pattern=r"^https?://[^/?#\s]+(/[^?#\s]*)?$")] | None = Field(
         None, description="the address for clients, when the server is behind a proxy; for the discovery document"
     )

@@ -22,10 +22,31 @@ COMPARISON_TABLE = "comparison.md"
 REPORT = "report.html"
 PLOTS = "plots"
 TRACKING = "tracking"
+TUNING = "tuning.json"
+# Further trainings: folders by seed, and folders of other draws and splits by number.
+SEEDS = "seeds"
+RESPLITS = "resplits"
+# Why trainings failed when they were last tried.
+FAILED = "failed.json"
 # In a folder that is not whole yet: which process writes it, and what of it is finished.
 PARTIAL = "partial.json"
 OWN_NAMES = frozenset(
-    (EXPERIMENT, RUN, SPLITS, COMMENTS, COMPARISON, COMPARISON_TABLE, REPORT, PLOTS, TRACKING, PARTIAL)
+    (
+        EXPERIMENT,
+        RUN,
+        SPLITS,
+        COMMENTS,
+        COMPARISON,
+        COMPARISON_TABLE,
+        REPORT,
+        PLOTS,
+        TRACKING,
+        TUNING,
+        PARTIAL,
+        SEEDS,
+        RESPLITS,
+        FAILED,
+    )
 )
 
 # An arm's folder in it, which is also a model folder.
@@ -34,6 +55,7 @@ RETORT = "retort.json"
 HISTORY = "history.jsonl"
 PREDICTIONS = "predictions.parquet"
 METRICS = "metrics.json"
+TRAINING = "training.json"
 MANIFEST = "manifest.json"
 GOLDEN = "golden.json"
 CALIBRATION = "calibration.json"
@@ -72,7 +94,8 @@ def read_about(folder: Path) -> dict[str, Any]:
     """A model folder's retort.json, brought to today's schema.
 
     Its keys include arm, kind, role (baseline, teacher, student, adapter or foreign), loader (transformers, peft,
-    tfidf, onnx, or None for an arm without a model), task, attributes. Raises ModelError when it is missing or broken.
+    static, tfidf, onnx, or None for an arm without a model), task, attributes. Raises ModelError when it is missing or
+    broken.
     """
     return upgraded_about(_read_object(folder / RETORT, "a model folder has one"))
 

@@ -203,7 +203,8 @@ def _run_of_letters(first: int) -> dict[str, str]:
 
 
 # Full-width forms and mathematical alphabets.
-_ALPHABETS = _styled([(0xFF10, 0xFF5B), (0x1D400, 0x1D800)])
+_ALPHABET_RANGES = ((0xFF10, 0xFF5B), (0x1D400, 0x1D800))
+_ALPHABETS = _styled(_ALPHABET_RANGES)
 # Circled, bracketed and letter-like ones, squares, small capitals: fine alone (a metro sign, maths, phonetics),
 # a disguise when they spell.
 _SPELLING = (
@@ -213,13 +214,15 @@ _SPELLING = (
     | dict(zip("ᴀʙᴄᴅᴇꜰɢʜɪᴊᴋʟᴍɴᴏᴘʀꜱᴛᴜᴠᴡʏᴢ", "abcdefghijklmnoprstuvwyz", strict=True))
 )
 _ALPHABET_RUN = re.compile(f"[{''.join(_ALPHABETS)}]+")
+# Two ranges are searched a hundred times as fast as hundreds of characters, and hardly a text has any of them.
+_MAYBE_STYLED = re.compile("[" + "".join(f"{chr(low)}-{chr(high - 1)}" for low, high in _ALPHABET_RANGES) + "]")
 _LIGATURES = re.compile("[\ufb00-\ufb06]")
 _SPELLING_RUN = re.compile(f"[A-Za-z{''.join(_SPELLING)}]{{2,}}")
 
 
 def _styled_letters(text: str) -> Iterator[Edit]:
     """Full-width and mathematical letters (digits only beside such letters)."""
-    if text.isascii():
+    if text.isascii() or not _MAYBE_STYLED.search(text):
         return
     for match in _ALPHABET_RUN.finditer(text):
         plain = "".join(_ALPHABETS[c] for c in match[0])

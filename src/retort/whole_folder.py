@@ -45,7 +45,7 @@ def written_whole(folder: Path) -> Iterator[Path]:
         return
     refuse_existing(folder)
     partial = _partial(folder)
-    with _disk_errors(folder):
+    with disk_errors(folder):
         _clear_way(partial)
         made = marked = complete = False
         try:
@@ -66,6 +66,17 @@ def written_whole(folder: Path) -> Iterator[Path]:
             raise
 
 
+@contextlib.contextmanager
+def written_aside(path: Path) -> Iterator[Path]:
+    """A path beside `path` to write to, which replaces it in one step when the block ends without an exception."""
+    aside = path.with_name(f"{path.name}.new")
+    try:
+        yield aside
+        aside.replace(path)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
 def keep_on_failure(partial: Path, finished: Sequence[str]) -> None:
     """Records the finished parts of a folder that is being written; they are kept if it fails."""
     if is_writer():
@@ -74,7 +85,7 @@ def keep_on_failure(partial: Path, finished: Sequence[str]) -> None:
 
 def refuse_existing(folder: Path) -> None:
     """Raises ConfigError when `folder` exists and is not empty, or cannot be replaced or made at the end."""
-    with _disk_errors(folder):
+    with disk_errors(folder):
         if folder.is_symlink():
             raise ConfigError(
                 f"{folder}: is a symbolic link, which cannot be replaced; name the folder it points to, or another, "
@@ -165,12 +176,8 @@ class _Mark:
 def _write_mark(partial: Path, finished: Sequence[str], state: str = NOT_WHOLE) -> None:
     mark = _Mark(state, os.getpid(), _started(os.getpid()), list(finished))
     # Replaced in one step: a disk that is full leaves the former mark.
-    replacement = partial / f"{runs.PARTIAL}.new"
-    try:
-        runs.write_json(replacement, dataclasses.asdict(mark))
-        replacement.replace(partial / runs.PARTIAL)
-    finally:
-        replacement.unlink(missing_ok=True)
+    with written_aside(partial / runs.PARTIAL) as aside:
+        runs.write_json(aside, dataclasses.asdict(mark))
 
 
 def _read_mark(partial: Path) -> _Mark | None:
@@ -218,7 +225,7 @@ def _started(process: int) -> int | None:
 
 
 @contextlib.contextmanager
-def _disk_errors(folder: Path) -> Iterator[None]:
+def disk_errors(folder: Path) -> Iterator[None]:
     """Turns the system's error for a place that cannot be written into a RetortError, with its notes."""
     try:
         yield

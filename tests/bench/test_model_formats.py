@@ -21,6 +21,14 @@ def test_an_arm_without_export_has_the_format_it_was_trained_in(tiny_run: Path) 
     assert names("majority", tiny_run / "majority") == []
 
 
+def test_a_static_student_has_a_format_of_its_own_and_no_matrix_products(tiny_run: Path) -> None:
+    (form,) = formats_of("static", tiny_run / "static")
+    classifier = open_format(form.folder, 1)
+    assert form.name == "static"
+    assert shape_of(form, classifier) is None
+    assert precision(classifier) is None
+
+
 def test_lora_has_the_formats_adapter_and_merged(tiny_run: Path) -> None:
     assert names("lora", tiny_run / "lora") == ["torch, adapter", "torch, merged"]
     assert names("lora", tiny_run / "lora" / "merged") == ["torch, merged"]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from retort.bench.resident import measure_resident
+from retort.bench.resident import measure_resident, serving_memory
 from retort.errors import ResourceError
 
 
@@ -23,6 +23,7 @@ def test_an_export_is_measured_without_torch_and_so_takes_less(
         assert 20_000_000 < found.loaded <= found.peak
         assert found.after <= found.peak
     assert export.peak < trained.peak / 2
+    assert serving_memory(tiny_exports / "int8", ["a good bus"]) == pytest.approx(export.peak, rel=0.3)
 
 
 def test_a_process_that_fails_says_why_and_gives_no_figure(tmp_path: Path) -> None:

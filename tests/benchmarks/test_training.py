@@ -11,7 +11,8 @@ import pandas as pd
 import pytest
 import torch
 from benchmarks.shared import comments
-from benchmarks.training import compare, flops, gpu, usual_way
+from benchmarks.shared.models import TINY, Models
+from benchmarks.training import compare, flops, gpu, memory, usual_way
 from torch.nn import functional
 from transformers import BertForSequenceClassification
 
@@ -225,3 +226,33 @@ def test_the_loss_of_both_sides_has_the_same_defaults() -> None:
     ours = distillation_settings()()
     for name in ("temperature", "hard", "soft", "hidden"):
         assert usual_way.TRAINING[name] == getattr(ours, name)
+
+
+def memory_rows(lora: float, last: float) -> list[Any]:
+    """With full fine-tuning at 300 MB and the student at 200; `last` is the student's figure after all others."""
+    alone = {arm: [1e6 * size] for arm, size in zip(memory.ARMS, (300, lora, 250, 200), strict=True)}
+    arms = {arm: {"added": size, "weights": 50e6} for arm, (size,) in alone.items()}
+    later = arms | {memory.STUDENT: {"added": 1e6 * last, "weights": 50e6}}
+    return memory.result_rows(alone, [{"arms": arms}, {"arms": later}])
+
+
+def test_lora_that_takes_more_than_full_fine_tuning_misses_the_goal() -> None:
+    assert [row.met for row in memory_rows(lora=240, last=200)[:2]] == [True, True]
+    assert memory_rows(lora=330, last=200)[0].met is False
+
+
+@pytest.mark.parametrize("last", [150, 250])
+def test_a_figure_that_depends_on_what_ran_before_misses_the_goal(last: float) -> None:
+    row = memory_rows(lora=240, last=last)[1]
+    assert row.met is False
+    assert row.value == pytest.approx(max(last / 200, 200 / last))
+
+
+@pytest.mark.slow
+def test_sampled_memory_of_training_holds_the_weights_and_is_not_above_the_kernels_peak(tmp_path: Path) -> None:
+    found = memory.measured(Models(tmp_path, TINY), [memory.LORA, memory.STUDENT], steps=1, precision="fp32")
+    for arm in (memory.LORA, memory.STUDENT):
+        measured = found["arms"][arm]
+        assert measured["added"] > measured["weights"]
+    first = found["arms"][memory.LORA]
+    assert not first["added"] > first["kernel"] * 1.02  # the kernel's is NaN where it reports none

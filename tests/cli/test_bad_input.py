@@ -362,7 +362,7 @@ def test_a_teacher_that_rates_what_the_comments_lack_is_refused(
 # --- disk, memory, permission: exit 5 ---
 
 
-@pytest.mark.parametrize("stage", ["_write_inputs", "TokenizedInputs"])
+@pytest.mark.parametrize("stage", ["write_inputs", "train"])
 def test_a_full_disk_before_any_arm_is_finished_leaves_nothing(refused: Callable[..., str], stage: str) -> None:
     full = OSError(errno.ENOSPC, "No space left on device")
     with mock.patch(f"retort.recipes.compare.{stage}", side_effect=full):

@@ -30,11 +30,22 @@ def _default_sigint() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-def stopped_in_training(tiny_bert: Path, tiny_comments: Path, out: Path, arms: str, sent: signal.Signals) -> Stopped:
-    """A comparison that got a signal in the second epoch of its teacher."""
-    long = ("--set", "teacher.epochs=100000", "--set", f"arms=[{arms}]")
+LONG = ("--set", "teacher.epochs=100000")
+
+
+def stopped_in_training(
+    tiny_bert: Path,
+    tiny_comments: Path,
+    out: Path,
+    arms: str,
+    sent: signal.Signals,
+    long: tuple[str, ...] = LONG,
+    begun: str = "epoch 2:",
+) -> Stopped:
+    """A comparison that got a signal in the second epoch of its teacher, or when it printed `begun`."""
+    chosen = (*long, "--set", f"arms=[{arms}]")
     with subprocess.Popen(
-        command("compare", "--base", tiny_bert, "--data", tiny_comments, "--out", out, *QUICK, *long),
+        command("compare", "--base", tiny_bert, "--data", tiny_comments, "--out", out, *QUICK, *chosen),
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=changed({}), preexec_fn=_default_sigint,
     ) as process:  # fmt: skip
         # A run that did not react to the signal would go on for days.
@@ -44,7 +55,7 @@ def stopped_in_training(tiny_bert: Path, tiny_comments: Path, out: Path, arms: s
         assert process.stdout
         assert process.stderr
         for line in process.stderr:
-            if "epoch 2:" in line:
+            if begun in line:
                 break
         assert [p.name for p in out.parent.iterdir()] == ["run.partial"]
         process.send_signal(sent)
@@ -74,6 +85,21 @@ def test_sigterm_keeps_finished_arms_and_names_their_folder(
     assert {p.name for p in kept.iterdir() if p.is_dir()} == {"majority", "tfidf"}
     assert json.loads((kept / "partial.json").read_text())["state"] == "not whole"
     assert retort("predict", "--model", kept / "tfidf", "a lovely bridge").code == 0
+
+
+@pytest.mark.slow
+def test_ctrl_c_in_a_trial_of_a_search_keeps_finished_arms_alone(
+    tiny_bert: Path, tiny_comments: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "runs" / "run"
+    searching = ("--tune", "100000")
+    stopped = stopped_in_training(
+        tiny_bert, tiny_comments, out, "majority,teacher", signal.SIGINT, searching, "trial 1 of 100000"
+    )
+    kept = out.with_name("run.partial")
+    assert stopped == Stopped(130, [f"error: interrupted; finished and kept in {kept}: majority"])
+    files = {"experiment.toml", "splits.parquet", "comments.parquet", "partial.json", "majority"}
+    assert {path.name for path in kept.iterdir()} == files
 
 
 SLOW_END = """

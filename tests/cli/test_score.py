@@ -68,6 +68,7 @@ def test_scores_in_a_file_are_those_of_the_classifier(
     report = json.loads(ended.out)
     assert report.keys() == {
         "rows", "verdicts", "truncated", "rejected", "seconds", "rows_per_second", "out", "model", "threads",
+        "device",
     }  # fmt: skip
     assert (report["rows"], report["threads"]) == (len(texts), 2)
     assert report["verdicts"]["unsure"] == 1
@@ -109,14 +110,14 @@ def test_people_read_one_line(model: Path, tiny_comments: Path, tmp_path: Path) 
     (line,) = ended.out.splitlines()
     assert line.startswith(f"120 rows: {verdicts.count('toxic')} toxic, 0 unsure, 0 rejected; ")
     assert line.endswith(f" rows/s; {tmp_path / 's.parquet'}")
-    assert ended.err == ""
+    assert ended.err == "device: cpu\n"
 
 
 def test_faulty_rows_are_named_and_up_to_one_in_a_hundred_is_no_failure(model: Path, tmp_path: Path) -> None:
     source = file_of(tmp_path / "c.csv", [*(f"{n},{TEXTS[0]}" for n in range(1, 200)), "200,"])
     ended = retort("score", source, tmp_path / "s.csv", "--model", model)
     assert ended.code == 0
-    assert ended.err == "warning: not scored: 1 x blank text, row 200\n"
+    assert ended.err == "device: cpu\nwarning: not scored: 1 x blank text, row 200\n"
     assert " 1 rejected; " in ended.out
     assert rows_of(tmp_path / "s.csv")[-1] == {"id": "200", "toxicity": "", "insult": "", "verdict": ""}
 
@@ -267,7 +268,8 @@ def test_without_a_terminal_progress_is_a_plain_line_now_and_then(
 ) -> None:
     monkeypatch.setattr("retort.cli.score._QUIET_SECONDS", 0.0)
     ended = retort("score", tiny_comments, tmp_path / "s.csv", "--model", model)
-    (line,) = ended.err.splitlines()
+    device, line = ended.err.splitlines()
+    assert device == "device: cpu"
     assert line.startswith("120 rows, ")
     assert line.endswith(" rows/s, 100% of the file")
 

@@ -1,5 +1,8 @@
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 from sklearn import metrics as sk
 
 from retort.evaluation.metrics import METRICS, expected_calibration_error, measure, why_missing
@@ -11,19 +14,85 @@ def drawn(rows: int = 400, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     return labels, np.clip(rng.normal(0.3 + 0.3 * labels, 0.2), 0, 1)
 
 
-def test_figures_are_those_of_scikit_learn():
-    labels, probabilities = drawn()
-    figures = measure(labels, probabilities, 0.5)
-    verdicts = probabilities >= 0.5
-    assert tuple(figures) == METRICS
-    assert figures["accuracy"] == sk.accuracy_score(labels, verdicts)
-    assert figures["precision"] == sk.precision_score(labels, verdicts)
-    assert figures["recall"] == sk.recall_score(labels, verdicts)
-    assert figures["f1"] == sk.f1_score(labels, verdicts)
-    assert figures["mcc"] == sk.matthews_corrcoef(labels, verdicts)
-    assert figures["roc_auc"] == sk.roc_auc_score(labels, probabilities)
-    assert figures["average_precision"] == sk.average_precision_score(labels, probabilities)
-    assert figures["brier"] == pytest.approx(sk.brier_score_loss(labels, probabilities))
+def test_every_metric_is_measured_unless_some_are_named():
+    assert tuple(measure(*drawn(), 0.5)) == METRICS
+    assert tuple(measure(*drawn(), 0.5, ("f1", "mcc"))) == ("f1", "mcc")
+
+
+@st.composite
+def rated_comments(draw):
+    """Labels with both classes, probabilities in steps of 0.05 (many ties) or of 2**-20, a threshold."""
+    rows = draw(st.integers(2, 60))
+    labels = draw(arrays(np.int64, rows, elements=st.integers(0, 1)))
+    labels[:2] = 0, 1
+    steps = draw(st.sampled_from([20, 2**20]))
+    probabilities = draw(arrays(np.int64, rows, elements=st.integers(0, steps))) / steps
+    return labels, probabilities, draw(st.integers(0, 20)) / 20
+
+
+@settings(max_examples=20, deadline=None)
+@given(rated_comments())
+def test_figures_are_those_of_torchmetrics_and_scipy(comments):
+    import torch
+    from scipy import stats
+    from torchmetrics.functional import classification as tm
+
+    labels, probabilities, threshold = comments
+    figures = measure(labels, probabilities, threshold)
+    targets, scores = torch.from_numpy(labels), torch.from_numpy(probabilities)
+    verdicts = (scores >= threshold).long()  # torchmetrics counts a score at the threshold as negative
+    exact = {
+        "accuracy": tm.binary_accuracy(verdicts, targets),
+        "recall": tm.binary_recall(verdicts, targets),
+        "f1": tm.binary_f1_score(verdicts, targets),
+        "f1_at_half": tm.binary_f1_score((scores >= 0.5).long(), targets),
+        "roc_auc": tm.binary_auroc(scores, targets),
+        "average_precision": tm.binary_average_precision(scores, targets),
+    }
+    # torchmetrics computes in float32.
+    for metric, value in exact.items():
+        assert figures[metric] == pytest.approx(float(value), abs=2e-6), metric
+    if 0 < verdicts.sum() < len(verdicts):  # else torchmetrics gives neither 0 nor NaN
+        assert figures["mcc"] == pytest.approx(float(tm.binary_matthews_corrcoef(verdicts, targets)), abs=2e-6)
+    if verdicts.any():
+        assert figures["precision"] == pytest.approx(float(tm.binary_precision(verdicts, targets)), abs=2e-6)
+    positive, negative = probabilities[labels == 1], probabilities[labels == 0]
+    wins = stats.mannwhitneyu(positive, negative).statistic
+    assert figures["roc_auc"] == pytest.approx(wins / (len(positive) * len(negative)), abs=1e-9)
+
+
+@settings(max_examples=40, deadline=None)
+@given(rated_comments())
+def test_figures_are_those_of_scikit_learn_to_nine_digits(comments):
+    labels, probabilities, threshold = comments
+    figures, verdicts = measure(labels, probabilities, threshold), probabilities >= threshold
+    expected = {
+        "accuracy": sk.accuracy_score(labels, verdicts),
+        "recall": sk.recall_score(labels, verdicts),
+        "f1": sk.f1_score(labels, verdicts, zero_division=0.0),
+        "f1_at_half": sk.f1_score(labels, probabilities >= 0.5, zero_division=0.0),
+        "mcc": sk.matthews_corrcoef(labels, verdicts),
+        "roc_auc": sk.roc_auc_score(labels, probabilities),
+        "average_precision": sk.average_precision_score(labels, probabilities),
+        "brier": sk.brier_score_loss(labels, probabilities),
+    }
+    if verdicts.any():
+        expected["precision"] = sk.precision_score(labels, verdicts)
+    for metric, value in expected.items():
+        assert figures[metric] == pytest.approx(value, abs=1e-9), metric
+
+
+def test_the_calibration_error_is_that_of_torchmetrics():
+    """Below 1, which torchmetrics gives a bin of its own."""
+    import torch
+    from torchmetrics.functional.classification import binary_calibration_error
+
+    for seed in range(20):
+        labels, probabilities = drawn(seed=seed)
+        probabilities = np.minimum(probabilities, 0.999)
+        found = expected_calibration_error(labels, probabilities)
+        other = binary_calibration_error(torch.from_numpy(probabilities), torch.from_numpy(labels).long(), n_bins=15)
+        assert found == pytest.approx(float(other), abs=1e-9), seed
 
 
 def test_a_probability_at_the_threshold_is_a_positive_verdict():
@@ -51,7 +120,7 @@ def test_without_a_positive_comment_recall_f1_and_rankings_do_not_exist():
     labels, probabilities = np.zeros(5), np.array([0.1, 0.2, 0.3, 0.6, 0.7])
     figures = measure(labels, probabilities, 0.5)
     missing = {name for name, value in figures.items() if value is None}
-    assert missing == {"recall", "f1", "mcc", "roc_auc", "average_precision"}
+    assert missing == {"recall", "f1", "f1_at_half", "mcc", "roc_auc", "average_precision"}
     assert set(why_missing(labels, probabilities, 0.5)) == missing
     assert figures["accuracy"] == 0.6
 

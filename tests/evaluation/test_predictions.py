@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from retort.errors import ModelError
-from retort.evaluation.predictions import read_predictions, write_predictions
+from retort.evaluation.predictions import read_predictions, uncalibrated, write_predictions
 
 
 def test_predictions_saved_then_read_are_unchanged(tmp_path):
@@ -15,6 +15,17 @@ def test_predictions_saved_then_read_are_unchanged(tmp_path):
     np.testing.assert_array_equal(frame[["toxicity", "insult"]].to_numpy(), probabilities)
 
 
+def test_a_calibrated_attribute_keeps_the_models_own_probabilities_too(tmp_path):
+    final, own = np.array([[0.1, 0.2], [0.3, 1.0]]), np.array([[0.2, 0.2], [0.6, 1.0]])
+    path = tmp_path / "predictions.parquet"
+    write_predictions(path, ["a", "b"], ["validation", "test"], final, ("toxicity", "insult"), own)
+    frame = read_predictions(path)
+    assert list(frame.columns) == ["id", "split", "toxicity", "insult", "toxicity__uncalibrated"]
+    for column, name in enumerate(("toxicity", "insult")):
+        np.testing.assert_array_equal(frame[name], final[:, column].astype(np.float32))
+        np.testing.assert_array_equal(uncalibrated(frame, name), own[:, column].astype(np.float32))
+
+
 def test_the_same_predictions_make_the_same_file(tmp_path):
     for name in ("one", "two"):
         write_predictions(tmp_path / name, ["a"], ["test"], np.array([[0.25]]), ("toxicity",))
@@ -25,6 +36,8 @@ def test_the_same_predictions_make_the_same_file(tmp_path):
 def test_values_that_are_no_probabilities_are_not_written(tmp_path, bad):
     with pytest.raises(ValueError, match=r"probabilities"):
         write_predictions(tmp_path / "p", ["a"], ["test"], np.array(bad), ("toxicity",))
+    with pytest.raises(ValueError, match=r"probabilities"):
+        write_predictions(tmp_path / "p", ["a"], ["test"], np.array([[0.5]]), ("toxicity",), np.array(bad))
     assert not (tmp_path / "p").exists()
 
 

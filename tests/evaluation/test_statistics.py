@@ -1,41 +1,81 @@
+import itertools
+import json
+
 import numpy as np
 import pytest
 from sklearn import metrics as sk
 
-from retort.evaluation import intervals
 from retort.evaluation.metrics import METRICS
+from retort.evaluation.pairs import PAIRED_METRICS
+from retort.evaluation.planning import ONE_SEED
 from retort.evaluation.statistics import judge
+from tests.evaluation.made import arms_of, at
 
-SETTINGS = {"samples": 400, "seed": 0, "tie_margin": 0.01}
-
-
-def arms_of(rows: int, skills: dict[str, float], share: float = 0.2, seed: int = 0):
-    rng = np.random.default_rng(seed)
-    labels = (rng.random((rows, 1)) < share).astype(float)
-    noise = rng.normal(0, 1, (rows, 1))
-    predictions = {
-        arm: 1 / (1 + np.exp(-(skill * labels - 1.5 + noise + 0.3 * rng.normal(0, 1, (rows, 1)))))
-        for arm, skill in skills.items()
-    }
-    return labels, predictions
+SETTINGS = {"samples": 200, "seed": 0, "margin": 0.01}
 
 
-def pair(pairs, a, b, metric):
+def pair(pairs, a, b, metric="average_precision"):
     return next(row for row in pairs if (row["a"], row["b"], row["metric"]) == (a, b, metric))
 
 
-def test_every_figure_is_in_its_interval_and_no_interval_has_zero_width():
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_every_figure_is_in_its_interval_and_no_interval_has_zero_width(seeds):
     for rows, share in ((75, 0.04), (75, 0.2), (600, 0.2), (600, 0.01)):
-        labels, predictions = arms_of(rows, {"odd": 2, "perfect": 50}, share, seed=3)
-        tests, _ = judge(labels, predictions, ("toxicity",), 0.5, **SETTINGS)
-        for arm in predictions:
-            for metric in METRICS:
-                figure = tests[arm]["toxicity"][metric]
-                if figure["low"] is None:
-                    assert figure["why"]
-                else:
-                    assert figure["low"] <= figure["value"] <= figure["high"], (arm, metric, figure)
-                    assert figure["low"] < figure["high"], (arm, metric, figure)
+        labels, predictions = arms_of(rows, {"odd": 2, "perfect": 50}, share, seed=3, seeds=seeds)
+        tests, _ = judge(labels, predictions, ("toxicity",), at(0.5, predictions), **SETTINGS)
+        for arm, metric in itertools.product(predictions, METRICS):
+            figure = tests[arm]["toxicity"][metric]
+            if figure["low"] is None:
+                assert figure["why"]
+            else:
+                assert figure["low"] <= figure["value"] <= figure["high"], (arm, metric, figure)
+                assert figure["low"] < figure["high"], (arm, metric, figure)
+
+
+def test_figures_are_means_over_seeds_with_every_seed_and_their_spread():
+    labels, predictions = arms_of(200, {"odd": 2, "tfidf": 1}, seeds=3)
+    predictions["tfidf"] = predictions["tfidf"][:1]
+    limits = {"odd": np.array([[0.3], [0.4], [0.5]]), "tfidf": np.array([[0.2]])}
+    tests, pairs = judge(labels, predictions, ("toxicity",), limits, **SETTINGS)
+    figure = tests["odd"]["toxicity"]["f1"]
+    expected = [
+        sk.f1_score(labels, one >= limit) for one, limit in zip(predictions["odd"], (0.3, 0.4, 0.5), strict=True)
+    ]
+    assert figure["seeds"] == pytest.approx(expected)
+    assert figure["value"] == pytest.approx(np.mean(expected))
+    assert figure["spread"] == pytest.approx(np.std(expected, ddof=1))
+    half = tests["odd"]["toxicity"]["f1_at_half"]["seeds"]
+    assert half == pytest.approx([sk.f1_score(labels, one >= 0.5) for one in predictions["odd"]])
+    alone = tests["tfidf"]["toxicity"]["f1"]
+    assert alone["spread"] is None
+    assert len(alone["seeds"]) == 1
+    assert pair(pairs, "odd", "tfidf")["seeds_needed"] is not None
+
+
+def test_one_seed_has_intervals_of_comments_and_says_that_it_has_no_spread():
+    labels, predictions = arms_of(300, {"odd": 2, "even": 2})
+    tests, pairs = judge(labels, predictions, ("toxicity",), at(0.5, predictions), **SETTINGS)
+    assert tests["odd"]["toxicity"]["average_precision"]["spread"] is None
+    row = pair(pairs, "odd", "even")
+    assert (row["spread"], row["seeds_needed"], row["why"]) == (None, None, ONE_SEED)
+    assert row["comments_needed"] > 300
+
+
+def test_chance_in_training_widens_intervals():
+    labels, predictions = arms_of(500, {"odd": 2, "even": 2})
+    rng, seeds = np.random.default_rng(0), {}
+    for name, apart in (("alike", 0.01), ("unlike", 0.6)):
+        logits = {arm: np.log(one / (1 - one)) for arm, one in predictions.items()}
+        seeds[name] = {
+            arm: 1 / (1 + np.exp(-(one + apart * rng.normal(0, 1, (5, 1, 1)) * labels))) for arm, one in logits.items()
+        }
+    rows = {
+        name: pair(judge(labels, made, ("toxicity",), at(0.5, made), **SETTINGS)[1], "odd", "even")
+        for name, made in seeds.items()
+    }
+    widths = {name: row["high"] - row["low"] for name, row in rows.items()}
+    assert widths["unlike"] > 3 * widths["alike"]
+    assert rows["unlike"]["seeds_needed"] > rows["alike"]["seeds_needed"]
 
 
 def test_the_original_assignment_cannot_tell_its_arms_apart():
@@ -43,154 +83,62 @@ def test_the_original_assignment_cannot_tell_its_arms_apart():
     labels = np.zeros((75, 1))
     labels[:3] = 1
     rng = np.random.default_rng(0)
-    arms = {"majority": np.full((75, 1), 0.05)} | {
-        arm: rng.uniform(0.01, 0.3, (75, 1)) for arm in ("teacher", "odd", "even", "lora")
+    arms = {"majority": np.full((1, 75, 1), 0.05)} | {
+        arm: rng.uniform(0.01, 0.3, (1, 75, 1)) for arm in ("teacher", "odd", "even", "lora")
     }
-    tests, pairs = judge(labels, arms, ("toxicity",), 0.5, **SETTINGS)
+    tests, pairs = judge(labels, arms, ("toxicity",), at(0.5, arms), **SETTINGS)
     for arm in arms:
         figures = tests[arm]["toxicity"]
-        assert figures["accuracy"]["value"] == 0.96
+        assert figures["accuracy"]["value"] == pytest.approx(0.96)
         assert figures["accuracy"]["low"] < 0.9
         assert figures["accuracy"]["high"] < 1
         assert figures["precision"]["value"] is None
         assert figures["precision"]["why"]
-        assert figures["recall"] == pytest.approx(
-            {"value": 0, "low": 0, "high": 0.5615, "interval": "wilson"}, abs=1e-3
-        )
+        assert (figures["recall"]["low"], figures["recall"]["high"]) == pytest.approx((0, 0.5615), abs=1e-3)
         assert figures["f1"]["value"] == 0
         assert figures["f1"]["high"] > 0.5
-    assert len(pairs) == 10 * 3
+    assert len(pairs) == 10 * len(PAIRED_METRICS)
     assert {row["verdict"] for row in pairs} == {"cannot tell"}
-    accuracy = pair(pairs, "odd", "even", "accuracy")
-    assert accuracy["difference"] == 0
-    assert accuracy["low"] < -0.04
-    assert accuracy["high"] > 0.04
-    assert accuracy["p_value"] == 1
-    assert accuracy["comments_needed"] is None
-    assert accuracy["why"]
-
-
-def test_a_better_arm_is_found_on_either_side_of_a_pair():
-    labels, predictions = arms_of(2000, {"weak": 1, "strong": 3})
-    _, pairs = judge(labels, predictions, ("toxicity",), 0.5, **SETTINGS)
-    row = pair(pairs, "weak", "strong", "average_precision")
-    assert row["verdict"] == "b"
-    assert row["high"] < 0
-    assert row["p_value"] < 0.05
-    assert row["comments_needed"] < 2000
-    swapped = {"strong": predictions["strong"], "weak": predictions["weak"]}
-    row = pair(judge(labels, swapped, ("toxicity",), 0.5, **SETTINGS)[1], "strong", "weak", "average_precision")
-    assert row["verdict"] == "a"
-    assert row["low"] > 0
-
-
-def test_a_difference_whose_interval_is_within_the_margin_is_a_tie():
-    labels, predictions = arms_of(5000, {"odd": 2})
-    predictions["even"] = predictions["odd"] + np.random.default_rng(0).normal(0, 1e-4, labels.shape).clip(0)
-    _, pairs = judge(labels, predictions, ("toxicity",), 0.5, **SETTINGS)
-    assert {row["verdict"] for row in pairs} == {"tie"}
-
-
-def test_smaller_differences_need_more_comments():
-    labels, predictions = arms_of(400, {"odd": 2.0, "even": 2.05, "last": 1.7}, seed=5)
-    _, pairs = judge(labels, predictions, ("toxicity",), 0.5, **SETTINGS)
-    near = pair(pairs, "odd", "even", "average_precision")
-    far = pair(pairs, "odd", "last", "average_precision")
-    assert near["verdict"] == "cannot tell"
-    assert near["comments_needed"] > 400
-    assert near["comments_needed"] > far["comments_needed"]
-
-
-def test_three_positive_comments_never_decide_a_pair():
-    labels = np.zeros((75, 1))
-    labels[:3] = 1
-    good, bad = np.linspace(0.9, 0.1, 75)[:, None], np.linspace(0.1, 0.9, 75)[:, None]
-    bad[:3] = [[0.5], [0.5], [0.5]]
-    good[:3], good[3:6] = [[0.45]] * 3, [[0.46]] * 3
-    _, pairs = judge(labels, {"a": good, "b": bad}, ("toxicity",), 0.95, **SETTINGS)
-    assert pair(pairs, "a", "b", "average_precision")["verdict"] == "cannot tell"
 
 
 def test_unrated_comments_do_not_count_and_labels_are_independent():
-    labels, predictions = arms_of(300, {"odd": 2, "even": 1})
+    labels, predictions = arms_of(300, {"odd": 2, "even": 1}, seeds=2)
     two = np.hstack([labels, labels])
     two[100:, 1] = np.nan
-    tests, _ = judge(
-        two, {arm: np.hstack([p, p]) for arm, p in predictions.items()}, ("toxicity", "insult"), 0.5, **SETTINGS
-    )
-    alone, _ = judge(labels[:100], {a: p[:100] for a, p in predictions.items()}, ("insult",), 0.5, **SETTINGS)
+    doubled = {arm: np.concatenate([p, p], axis=2) for arm, p in predictions.items()}
+    tests, _ = judge(two, doubled, ("toxicity", "insult"), at(0.5, doubled), **SETTINGS)
+    first = {arm: p[:, :100] for arm, p in predictions.items()}
+    alone, _ = judge(labels[:100], first, ("insult",), at(0.5, first), **SETTINGS)
     assert tests["odd"]["insult"] == alone["odd"]["insult"]
 
 
-def test_the_same_seed_gives_the_same_figures():
-    labels, predictions = arms_of(200, {"odd": 2, "even": 1})
-    assert judge(labels, predictions, ("toxicity",), 0.5, **SETTINGS) == judge(
-        labels, predictions, ("toxicity",), 0.5, **SETTINGS
-    )
-
-
-def test_each_label_may_have_its_own_threshold():
-    labels, predictions = arms_of(200, {"odd": 2})
-    low, _ = judge(labels, predictions, ("toxicity",), {"toxicity": 0.1}, **SETTINGS)
-    assert low["odd"]["toxicity"]["recall"]["value"] == pytest.approx(
-        sk.recall_score(labels, predictions["odd"] >= 0.1)
-    )
+def test_the_same_seed_gives_the_same_figures_which_json_can_hold():
+    labels, predictions = arms_of(200, {"odd": 2, "even": 1}, seeds=2)
+    once, again = (judge(labels, predictions, ("toxicity",), at(0.5, predictions), **SETTINGS) for _ in range(2))
+    assert json.dumps(once, allow_nan=False) == json.dumps(again)
 
 
 def test_a_label_without_a_positive_comment_has_the_reason():
     labels, predictions = arms_of(100, {"odd": 2, "even": 1})
-    tests, pairs = judge(labels * 0, predictions, ("toxicity",), 0.5, **SETTINGS)
+    tests, pairs = judge(labels * 0, predictions, ("toxicity",), at(0.5, predictions), **SETTINGS)
     assert tests["odd"]["toxicity"]["average_precision"] == {
-        "value": None, "low": None, "high": None, "why": "no comment is positive",
+        "value": None, "low": None, "high": None, "spread": None, "seeds": [None], "why": "no comment is positive",
     }  # fmt: skip
-    row = pair(pairs, "odd", "even", "average_precision")
-    assert row["verdict"] == "cannot tell"
-    assert row["why"] == "no comment is positive"
-    assert row["difference"] is None
+    assert pair(pairs, "odd", "even")["why"] == "no comment is positive"
 
 
-def test_bootstrap_intervals_contain_the_truth_about_95_percent_of_the_time():
-    held = 0
-    big, predictions = arms_of(200_000, {"odd": 2}, seed=9)
-    truth = sk.roc_auc_score(big, predictions["odd"])
-    for start in range(0, 60_000, 300):
-        rows = slice(start, start + 300)
-        tests, _ = judge(
-            big[rows], {"odd": predictions["odd"][rows]}, ("toxicity",), 0.5, samples=200, seed=1, tie_margin=0.01
-        )
-        figure = tests["odd"]["toxicity"]["roc_auc"]
-        held += figure["low"] <= truth <= figure["high"]
-    assert 0.89 <= held / 200 <= 0.99
+def test_a_label_that_nobody_rated_has_the_reason():
+    labels, predictions = arms_of(20, {"odd": 2, "even": 1})
+    tests, pairs = judge(labels * np.nan, predictions, ("toxicity",), at(0.5, predictions), **SETTINGS)
+    assert {one["why"] for one in tests["odd"]["toxicity"].values()} == {"no comment is rated for this attribute"}
+    assert {row["verdict"] for row in pairs} == {"cannot tell"}
 
 
-def test_shapes_that_do_not_fit_are_refused():
+@pytest.mark.parametrize(
+    ("shape", "limits"), [((1, 2, 1), (1, 1)), ((1, 3, 1), (2, 1)), ((3, 1), (1, 1)), ((2, 3, 1), (2, 1))]
+)
+def test_shapes_that_do_not_fit_are_refused(shape, limits):
+    predictions = {"odd": np.zeros(shape), "even": np.zeros((3, 3, 1))}
+    thresholds = {"odd": np.zeros(limits), "even": np.zeros((3, 1))}
     with pytest.raises(ValueError, match="arm odd"):
-        judge(np.zeros((3, 1)), {"odd": np.zeros((2, 1))}, ("toxicity",), 0.5, **SETTINGS)
-
-
-def test_wilson_is_as_published():
-    # Newcombe 1998, table I: 81/263 and 0/20.
-    assert intervals.wilson(81, 263) == pytest.approx((0.2553, 0.3662), abs=1e-4)
-    assert intervals.wilson(0, 20) == pytest.approx((0, 0.1611), abs=1e-4)
-
-
-def test_tango_has_width_without_a_disputed_comment():
-    low, high = intervals.paired_shares(1, 0, 44)
-    assert low < 0 < 1 / 44 < high
-    number, z2 = 75, intervals.Z**2
-    assert intervals.paired_shares(0, 0, number) == pytest.approx((-z2 / (number + z2), z2 / (number + z2)), abs=1e-6)
-    low, high = intervals.paired_shares(3, 8, 60)
-    assert intervals.paired_shares(8, 3, 60) == pytest.approx((-high, -low), abs=1e-6)
-
-
-def test_a_perfect_ranking_of_few_comments_has_a_wide_interval():
-    low, high = intervals.auc_interval(1.0, 3, 72)
-    assert high == 1
-    assert 0.3 < low < 0.95
-    low, high = intervals.auc_interval(0.8, 40, 60)
-    assert 0.69 < low < 0.72
-    assert 0.87 < high < 0.89
-
-
-def test_four_times_the_comments_halve_an_interval():
-    assert intervals.comments_for_half_width(100, 0.4, 0.6, 0.05) == 400
+        judge(np.zeros((3, 1)), predictions, ("toxicity",), thresholds, **SETTINGS)

@@ -36,7 +36,7 @@ def parameters(owner: object, function: str) -> list[str]:
 
 
 def test_every_module_of_the_package_is_a_loader(tiny_run: Path) -> None:
-    assert known_loaders() == ("onnx", "peft", "tfidf", "transformers")
+    assert known_loaders() == ("onnx", "peft", "static", "tfidf", "transformers")
     for name in known_loaders():
         loader = loader_of(tiny_run, {"loader": name})
         for function in ("load", "plain"):
@@ -53,7 +53,7 @@ def test_an_unknown_loader_is_refused_with_the_known_ones(
     )
     with pytest.raises(ModelError, match=telling) as refused:
         Classifier.load(folder)
-    assert "onnx, peft, tfidf, transformers" in str(refused.value)
+    assert "onnx, peft, static, tfidf, transformers" in str(refused.value)
 
 
 def test_an_arm_without_a_model_is_refused(tiny_run: Path) -> None:
@@ -115,8 +115,14 @@ def test_tfidf_runs_without_importing_torch(tiny_run: Path) -> None:
     assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "\n"
 
 
+LOADER_FILE = """
+from retort.inference.loaders import Loaded
+def load(folder, about, threads, truncate, device): return Loaded("constant", None)
+"""
+
+
 def test_a_loader_is_one_new_module(tiny_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "constant.py").write_text("def load(folder, about, threads, truncate): return 'constant', None\n")
+    (tmp_path / "constant.py").write_text(LOADER_FILE)
     monkeypatch.setattr(loaders, "__path__", [*loaders.__path__, str(tmp_path)])
     folder = rewritten(
         shutil.copytree(tiny_run / "tfidf", tmp_path / "arm"),

@@ -108,7 +108,8 @@ def test_the_thresholds_are_those_of_retort_json(copied: Path) -> None:
 
 def test_texts_are_normalised_as_in_training(odd: Classifier) -> None:
     plain, disguised = odd.probabilities(["the mayor is a fool", "the may\u200bor is a \uff46\uff4f\uff4f\uff4c"])
-    np.testing.assert_array_equal(plain, disguised)
+    # Calibrated in float64, where a batch's last digit may differ.
+    np.testing.assert_allclose(plain, disguised, rtol=0, atol=1e-7)
 
 
 def test_blank_texts_are_refused_by_number(odd: Classifier) -> None:
@@ -253,7 +254,7 @@ def test_an_insult_after_the_models_limit_counts_as_it_does_alone(odd: Classifie
 
 
 def test_a_long_comment_gets_the_largest_of_its_windows(odd: Classifier) -> None:
-    from retort.models.probability import sigmoid
+    from retort.evaluation.probability import sigmoid
 
     long = " ".join(text for _, text, *_ in tiny_rows()[:60])
     windows = odd.model.reader.read([long]).windows  # type: ignore[attr-defined]

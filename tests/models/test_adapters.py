@@ -25,6 +25,12 @@ VARIANTS = {
     "pissa": LoraSettings(init="pissa"),
     "loraplus": LoraSettings(lora_plus_ratio=8),
 }
+ALL = LoraSettings(target_modules="all-linear")
+# The same ones on every linear layer.
+VARIANTS |= {
+    f"{name} on all": LoraSettings(**one.model_dump() | {"target_modules": "all-linear"})
+    for name, one in VARIANTS.items()
+}
 
 
 @pytest.fixture
@@ -48,6 +54,56 @@ def test_only_adapters_on_query_and_value_and_the_head_are_trained(base: Base, t
 def test_the_task_is_sequence_classification_so_that_the_head_is_trained(base: Base, tmp_path: Path) -> None:
     model = adapters.with_adapter(fresh(base), LoraSettings(), base.id, 0, tmp_path)
     assert model.peft_config["default"].task_type == "SEQ_CLS"
+
+
+def adapted_layers(model: torch.nn.Module) -> set[str]:
+    """The names of the layers with an adapter, as they are in the base."""
+    adapted = {name.split(".lora_A")[0] for name, _ in model.named_parameters() if ".lora_A." in name}
+    return {name.removeprefix("base_model.model.") for name in adapted}
+
+
+def linear_layers(base: Base) -> set[str]:
+    modules = fresh(base).named_modules()
+    return {name for name, module in modules if isinstance(module, torch.nn.Linear)}
+
+
+def test_all_linear_adapts_every_linear_layer_but_the_head(base: Base, tmp_path: Path) -> None:
+    model = adapters.with_adapter(fresh(base), ALL, base.id, 0, tmp_path)
+    assert adapted_layers(model) == linear_layers(base) - {"classifier"}
+    # In each of 4 layers four of 32 x 32 and two of 32 x 64, then the pooler and a whole head.
+    assert count_parameters(model)["trainable"] == 8 * (4 * (4 * 64 + 2 * 96) + 64) + 2 * 32 + 2
+
+
+@pytest.mark.parametrize(
+    ("target", "expected"),
+    [
+        ("intermediate.dense", {"intermediate.dense"}),
+        # peft goes by the end of a name.
+        ("output.dense", {"attention.output.dense", "output.dense"}),
+        ("attention.output.dense", {"attention.output.dense"}),
+    ],
+)
+def test_layers_of_the_feed_forward_block_are_targets_too(
+    base: Base, tmp_path: Path, target: str, expected: set[str]
+) -> None:
+    settings = LoraSettings(target_modules=("query", target))
+    model = adapters.with_adapter(fresh(base), settings, base.id, 0, tmp_path)
+    layers = {f"bert.encoder.layer.{layer}.{name}" for layer in range(4) for name in expected}
+    assert {name for name in adapted_layers(model) if name.endswith("dense")} == layers
+
+
+@pytest.mark.parametrize("settings", [ALL, LoraSettings(target_modules=("dense",))], ids=["all-linear", "dense"])
+def test_a_pooler_is_either_adapted_or_trained_whole_and_never_both(
+    base: Base, tmp_path: Path, settings: LoraSettings
+) -> None:
+    brought = adapters.with_adapter(fresh(base), settings, base.id, 0, tmp_path)
+    drawn = adapters.with_adapter(fresh(base), settings, base.id, 0, tmp_path, pooler=True)
+    assert adapted_layers(brought) - adapted_layers(drawn) == {"bert.pooler.dense"}
+    learning = {name for name, p in drawn.named_parameters() if p.requires_grad and "pooler" in name}
+    assert {name.rpartition("pooler.")[2] for name in learning} == {
+        "modules_to_save.default.dense.weight",
+        "modules_to_save.default.dense.bias",
+    }
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
@@ -113,7 +169,7 @@ def test_lora_plus_has_the_ratio_and_the_decay_of_its_settings(base: Base, tmp_p
         assert found[1] == (0 if name.endswith(".bias") else 0.05), name
 
 
-@pytest.mark.parametrize("variant", ["plain", "pissa"])
+@pytest.mark.parametrize("variant", ["plain", "pissa", "plain on all", "pissa on all"])
 def test_a_randomly_initialised_pooler_is_trained_and_saved_with_the_head(
     poolerless_bert: Path, tmp_path: Path, variant: str, train: TrainingSet, validation: ValidationSet
 ) -> None:
@@ -121,7 +177,8 @@ def test_a_randomly_initialised_pooler_is_trained_and_saved_with_the_head(
     drawn = classifier_from_base(base, ("toxicity", "insult"), seed=1)
     model = adapters.with_adapter(drawn, VARIANTS[variant], base.id, 1, tmp_path, pooler=True)
     head, pooler = 2 * 32 + 2, 32 * 32 + 32
-    assert count_parameters(model)["trainable"] == 4 * 2 * 2 * 8 * 32 + head + pooler
+    matrices = 4 * (4 * 64 + 2 * 96) if variant.endswith("all") else 4 * 2 * 64
+    assert count_parameters(model)["trainable"] == 8 * matrices + head + pooler
     chosen = TrainingSettings(epochs=1, learning_rate=1e-2, batch_size=8)
     fit(model, "lora", HARD, train, validation, chosen, Accelerator(cpu=True, mixed_precision="no"), seed=0)
     ids = torch.arange(5, 25).reshape(2, 10)
@@ -134,6 +191,14 @@ def test_a_randomly_initialised_pooler_is_trained_and_saved_with_the_head(
         torch.testing.assert_close(adapters.merged(model).eval()(input_ids=ids).logits, expected, rtol=1e-4, atol=1e-5)
 
 
-def test_a_module_that_bert_lacks_is_refused(base: Base, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="q_proj"):
-        adapters.with_adapter(fresh(base), LoraSettings(target_modules=("q_proj",)), base.id, 0, tmp_path)
+@pytest.mark.parametrize("target", ["q_proj", "LayerNorm", "uery", "word_embeddings", "classifier"])
+def test_what_is_no_linear_layer_to_adapt_is_refused(base: Base, tmp_path: Path, target: str) -> None:
+    with pytest.raises(ConfigError, match=f"no linear layer '{target}'.*query, key, value"):
+        adapters.with_adapter(fresh(base), LoraSettings(target_modules=("query", target)), base.id, 0, tmp_path)
+
+
+def test_a_pooler_that_is_trained_whole_is_no_target(base: Base, tmp_path: Path) -> None:
+    settings = LoraSettings(target_modules=("pooler.dense",))
+    adapters.with_adapter(fresh(base), settings, base.id, 0, tmp_path)
+    with pytest.raises(ConfigError, match=r"no linear layer 'pooler\.dense'"):
+        adapters.with_adapter(fresh(base), settings, base.id, 0, tmp_path, pooler=True)

@@ -11,6 +11,7 @@ from transformers import AutoTokenizer, BertForSequenceClassification
 
 from retort.data.batches import encode
 from retort.errors import ConfigError, ModelError
+from retort.evaluation.probability import sigmoid
 from retort.models.attention import attention_for_training
 from retort.models.bases import resolve_base
 from retort.models.classifier import (
@@ -26,7 +27,6 @@ from retort.models.classifier import (
     set_label_order,
 )
 from retort.models.forward import logits
-from retort.models.probability import sigmoid
 from tests.conftest import tiny_rows
 
 ATTRIBUTES = ("toxicity", "insult")

@@ -42,6 +42,21 @@ def test_the_gradient_is_that_of_what_was_kept() -> None:
     torch.testing.assert_close(values.grad, torch.where(found == 0, 0.0, 1 / 0.75))
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_one_byte_for_each_value_is_kept_for_the_backward_pass(dtype: torch.dtype) -> None:
+    saved: list[int] = []
+
+    def count(tensor: torch.Tensor) -> torch.Tensor:
+        saved.append(tensor.nbytes)
+        return tensor
+
+    values = torch.randn(50, 40, requires_grad=True).to(dtype)
+    with torch.autograd.graph.saved_tensors_hooks(count, lambda tensor: tensor):
+        found = dropout(values, 0.25, training=True)
+    assert saved == [50 * 40]
+    found.float().sum().backward()
+
+
 def test_outside_training_and_at_zero_nothing_happens() -> None:
     values = torch.randn(3, 4)
     assert dropout(values, 0.5, training=False) is values

@@ -33,7 +33,7 @@ from tests.recipes.tiny_runs import (
 def test_odd_keeps_layers_0_2_and_even_1_3_of_four(tiny_run: Path) -> None:
     arms = comparison_of(tiny_run)["arms"]
     expected = {arm: [0, 2] for arm in ("odd", "odd-labels", "odd-base", "odd-random", "lora-odd")} | {"even": [1, 3]}
-    expected |= {arm: [0, 1, 2, 3] for arm in ("teacher", "lora")} | {"majority": None, "tfidf": None}
+    expected |= {arm: [0, 1, 2, 3] for arm in ("teacher", "lora")} | {"majority": None, "tfidf": None, "static": None}
     assert {name: arm["layer_indices"] for name, arm in arms.items()} == expected
     assert {name: about(tiny_run, name)["layer_indices"] for name in ARMS} == expected
     assert {arm["teacher_layers"] for name, arm in arms.items() if name in LEARNING} == {4}
@@ -70,7 +70,7 @@ def test_transformers_loads_a_saved_arm_whole_with_the_same_probabilities(tiny_r
     np.testing.assert_allclose(logits.sigmoid().numpy(), kept, atol=1e-5)
 
 
-@pytest.mark.parametrize("arm", ["tfidf", *LEARNING])
+@pytest.mark.parametrize("arm", ["tfidf", "static", *LEARNING])
 def test_a_loaded_arm_gives_exactly_the_judged_probabilities(tiny_run: Path, arm: str) -> None:
     test = texts_of(tiny_run, "test")
     probabilities = Classifier.load(tiny_run / arm).probabilities(test["text"].tolist())

@@ -1,6 +1,5 @@
 """One whole comparison of tiny models: what may depend on what, what is repeatable, and what is printed and kept."""
 
-import hashlib
 import html
 import json
 from pathlib import Path
@@ -116,10 +115,9 @@ def test_the_teacher_stays_frozen_while_students_learn(compare: Compare, monkeyp
         arm = fitted(context, name)
         teacher = context.teacher or arm.teacher
         assert teacher is not None
-        assert not teacher.model.training
-        assert not any(p.requires_grad for p in teacher.model.parameters())
-        state = teacher.model.state_dict()
-        digests.append(hashlib.sha256(b"".join(t.numpy().tobytes() for t in state.values())).hexdigest())
+        assert not teacher.load().training
+        assert not any(p.requires_grad for p in teacher.load().parameters())
+        digests.append(runs.sha256(teacher.folder / runs.WEIGHTS))
         return arm
 
     monkeypatch.setattr(fitting, "_fitted", watched)
@@ -145,7 +143,7 @@ def test_the_same_seed_gives_the_same_predictions_to_the_byte_and_another_seed_d
             assert weights_of(again, arm) == weights_of(tiny_run, arm), arm
     other = compare("teacher", "--seed", "1", out="other")
     assert weights_of(other, "teacher") != weights_of(tiny_run, "teacher")
-    assert set(texts_of(other, "test")["id"]) != set(texts_of(tiny_run, "test")["id"])
+    assert set(texts_of(other, "test")["id"]) == set(texts_of(tiny_run, "test")["id"])
 
 
 def test_an_arm_does_not_depend_on_which_others_are_compared(compare: Compare, tiny_run: Path) -> None:

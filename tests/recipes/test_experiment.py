@@ -142,6 +142,33 @@ def test_what_an_arm_leaves_empty_comes_from_the_table_of_its_kind() -> None:
     assert settings.training_of("teacher") == settings.teacher
 
 
+def test_lora_all_differs_from_lora_in_its_target_modules_and_its_rate() -> None:
+    settings = resolve("civil-comments")
+    assert settings.lora_of("lora-all").target_modules == "all-linear"
+    assert settings.lora_of("lora").model_copy(update={"target_modules": "all-linear"}) == settings.lora_of("lora-all")
+    # Ten times the teacher's.
+    assert settings.training_of("lora-all").learning_rate == 10 * settings.training_of("teacher").learning_rate
+    rate = {"learning_rate": settings.training_of("lora-all").learning_rate}
+    assert settings.training_of("lora").model_copy(update=rate) == settings.training_of("lora-all")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("all-linear", "all-linear"),
+        ("dense", ("dense",)),
+        ("[intermediate.dense, output.dense]", ("intermediate.dense", "output.dense")),
+    ],
+)
+def test_target_modules_are_names_or_all_linear(text: str, expected: object) -> None:
+    assert resolve(assignments=(f"lora.target_modules={text}",)).lora.target_modules == expected
+
+
+def test_no_target_module_at_all_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"lora\.target_modules"):
+        resolve(assignments=("lora.target_modules=[]",))
+
+
 @pytest.mark.parametrize("arm", ["teacher", "odd-labels", "lora"])
 def test_an_arm_that_is_not_distilled_learns_from_labels_alone(arm: str) -> None:
     weights = resolve("civil-comments").distillation_of(arm).model_dump()
@@ -158,7 +185,7 @@ def test_the_controls_differ_from_odd_in_one_thing_each() -> None:
 def test_only_what_starts_from_the_base_and_learns_labels_alone_needs_no_teacher() -> None:
     settings = resolve("civil-comments")
     assert [arm for arm in settings.arms if not settings.needs_teacher(arm)] == [
-        "majority", "tfidf", "teacher", "lora", "odd-base", "even-base",
+        "majority", "tfidf", "teacher", "lora", "lora-all", "odd-base", "even-base",
     ]  # fmt: skip
     assert resolve(assignments=("arms=[odd-base]",)).arms == ("odd-base",)
     with pytest.raises(ConfigError, match="no teacher itself"):

@@ -14,7 +14,7 @@ from retort import runs
 from retort.inference.predictor import Classifier
 from retort.models import adapters
 from tests.command import retort
-from tests.recipes.tiny_runs import ATTRIBUTES, about, comparison_of, started, texts_of
+from tests.recipes.tiny_runs import ATTRIBUTES, Compare, about, comparison_of, started, texts_of
 
 
 @pytest.mark.parametrize("arm", ["lora", "lora-odd"])
@@ -23,6 +23,17 @@ def test_the_adapter_and_the_merged_model_give_the_same_probabilities(tiny_run: 
     apart = Classifier.load(tiny_run / arm).probabilities(texts)
     merged = Classifier.load(tiny_run / arm / "merged").probabilities(texts)
     np.testing.assert_allclose(apart, merged, atol=1e-4)
+
+
+def test_adapters_on_every_linear_layer_are_saved_merged_and_judged_like_others(compare: Compare) -> None:
+    run = compare("majority,lora-all", "--set", "arm.lora-all.training.learning_rate=5e-3")
+    arm = comparison_of(run)["arms"]["lora-all"]
+    # In each of 4 layers four of 32 x 32 and two of 32 x 64, then the pooler and a whole head.
+    assert arm["parameters"]["trainable"] == 8 * (4 * (4 * 64 + 2 * 96) + 64) + len(ATTRIBUTES) * (32 + 1)
+    assert arm["test"]["toxicity"]["roc_auc"]["value"] > 0.9
+    texts = texts_of(run, "test")["text"].tolist()
+    apart = Classifier.load(run / "lora-all").probabilities(texts)
+    np.testing.assert_allclose(apart, Classifier.load(run / "lora-all" / "merged").probabilities(texts), atol=1e-4)
 
 
 def test_the_lora_folder_is_a_peft_adapter_whose_base_is_named_by_id_and_content(

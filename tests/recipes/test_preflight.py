@@ -113,4 +113,4 @@ def test_a_teacher_without_the_primary_label_is_refused(tiny_bert: Path, tmp_pat
 
 def test_baselines_come_first_then_the_teacher_then_what_may_need_it() -> None:
     chosen = resolve(assignments=("arms=[lora,odd,tfidf,teacher,majority]",))
-    assert in_training_order(chosen) == ["tfidf", "majority", "teacher", "lora", "odd"]
+    assert in_training_order(chosen, chosen.arms) == ["tfidf", "majority", "teacher", "lora", "odd"]

@@ -43,7 +43,10 @@ def test_a_run_folder_holds_every_file_of_the_contract_and_nothing_half_made(tin
 
 @pytest.mark.parametrize("arm", ARMS)
 def test_an_arm_folder_holds_every_file_of_the_contract(tiny_run: Path, arm: str) -> None:
-    always = {"retort.json", "history.jsonl", "predictions.parquet", "metrics.json", "README.md", "manifest.json"}
+    always = {
+        "retort.json", "training.json", "history.jsonl", "predictions.parquet", "metrics.json", "README.md",
+        "manifest.json",
+    }  # fmt: skip
     tokenizer = {"tokenizer.json", "tokenizer_config.json"}
     plain = {"model.safetensors", "config.json", "golden.json", *tokenizer}
     adapter = {"adapter_config.json", "adapter_model.safetensors", "merged", "golden.json", *tokenizer}
@@ -78,7 +81,15 @@ def test_retort_json_records_what_is_needed_to_use_an_arm(tiny_run: Path, tiny_b
     assert facts["task"] == default_task().as_dict()
     assert facts["attributes"] == ATTRIBUTES
     assert facts["label_threshold"] == 0.6
+    # Validation has nine toxic comments and six insulting ones: too few to choose anything.
     assert facts["thresholds"] == {"toxicity": 0.5, "insult": 0.5}
+    assert facts["threshold_choices"]["toxicity"] == {
+        "target": "f1", "value": 0.5, "rows": 18, "positives": 9,
+        "why": "not tuned, 0.5 is used: validation has 9 positive comments of 18, fewer than 10",
+    }  # fmt: skip
+    assert facts["calibration"]["insult"]["method"] == "none"
+    assert facts["calibration"]["insult"]["why"].startswith("not calibrated: validation has 6 positive comments")
+    assert facts["review_bands"].keys() == {"toxicity", "insult"}
     assert facts["layer_indices"] == [0, 2]
     assert facts["max_length"] == 128
     assert facts["normaliser_version"] == 1
@@ -123,15 +134,16 @@ def test_the_splits_hold_each_comment_once_with_the_digest_of_its_text(tiny_run:
 
 def test_comparison_json_has_the_shape_that_other_programs_rely_on(tiny_run: Path) -> None:
     found = comparison_of(tiny_run)
-    assert found["schema"] == 2
+    assert found["schema"] == 3
     assert found["attributes"] == ATTRIBUTES
     assert found["primary"] == "toxicity"
     assert tuple(found["arms"]) == ARMS
     assert found.keys() == {
-        "schema", "preset", "seed", "base", "task", "attributes", "primary", "label_threshold", "decision_threshold",
-        "terms", "data", "notes", "costs", "arms", "pairs", "verdict",
+        "schema", "preset", "seed", "seeds", "failed_seeds", "base", "task", "attributes", "primary", "label_threshold",
+        "decision_threshold", "margin", "limits", "terms", "data", "notes", "costs", "arms", "pairs", "recommendation",
+        "verdict",
     }  # fmt: skip
-    assert found["data"].keys() == {"rows", "shares", "source", "duplicates", "dropped"}
+    assert found["data"].keys() == {"seed", "rows", "shares", "source", "duplicates", "dropped"}
     assert found["data"]["rows"] == {"train": 84, "validation": 18, "test": 18}
     assert found["data"]["shares"]["test"]["toxicity"] == 0.5
     assert isinstance(found["verdict"], str)
@@ -143,8 +155,8 @@ def test_every_arm_has_the_same_facts_in_the_same_shape(tiny_run: Path, arm: str
     facts = comparison_of(tiny_run)["arms"][arm]
     assert facts.keys() == {
         "kind", "role", "loader", "title", "description", "start", "distilled", "layer_indices", "teacher_layers",
-        "parameters", "history", "best_epoch", "test", "cost",
-    }  # fmt: skip
+        "parameters", "history", "best_epoch", "training", "thresholds", "validation", "test", "excluded", "cost",
+    } | (set() if arm == "majority" else {"threshold_choices", "calibration", "review"})  # fmt: skip
     assert facts["parameters"].keys() == {"total", "trainable"}
     assert list(facts["test"]) == ATTRIBUTES
     for figures in facts["test"].values():
@@ -154,10 +166,13 @@ def test_every_arm_has_the_same_facts_in_the_same_shape(tiny_run: Path, arm: str
             if figure["value"] is not None and figure["low"] is not None:
                 assert figure["low"] <= figure["value"] <= figure["high"]
     assert {
-        "train_seconds", "peak_train_memory_bytes", "size_bytes", "latency_ms", "comments_per_second",
+        "train_seconds", "teacher_seconds", "total_seconds", "peak_train_memory_bytes", "memory_kind", "size_bytes",
+        "ten_tasks_bytes", "latency_ms", "comments_per_second", "device",
     } <= facts["cost"].keys()  # fmt: skip
     assert facts["cost"]["latency_ms"].keys() == {"p50", "p95"}
-    assert facts["cost"]["peak_train_memory_bytes"] > 10_000_000
+    assert facts["cost"]["peak_train_memory_bytes"] >= 0
+    assert facts["cost"]["memory_kind"] == "process"
+    assert facts["cost"]["device"] == (None if arm == "majority" else "cpu")
     assert facts["history"] == history_of(tiny_run, arm)
     assert facts["test"] == json.loads((tiny_run / arm / "metrics.json").read_text())
 
@@ -184,7 +199,7 @@ def test_every_pair_of_arms_is_compared_once_on_three_metrics(tiny_run: Path) ->
     assert pairs == {(a, b, m) for a, b in together for m in ("average_precision", "accuracy", "f1")}
     assert len(found["pairs"]) == len(pairs)
     for row in found["pairs"]:
-        assert row["verdict"] in {"a", "b", "tie", "cannot tell"}
+        assert row["verdict"] in {"better", "equivalent", "not worse", "cannot tell"}
         value = {arm: found["arms"][row[arm]]["test"]["toxicity"][row["metric"]]["value"] for arm in ("a", "b")}
         if row["difference"] is not None:
             assert row["difference"] == pytest.approx(value["a"] - value["b"])

@@ -1,4 +1,4 @@
-"""The model to ship, and sentences that never contradict the table of pairs."""
+"""The model chosen on validation, whether the test comments confirm it, and sentences that never claim more."""
 
 import itertools
 import re
@@ -6,157 +6,232 @@ from typing import Any
 
 import pytest
 
-from retort.report.choice import choose, pair_verdicts, verdict
+from retort.report.choice import by_cost, choose, needed, recommend, standing_of, verdict
 from retort.report.comparison import Comparison
 from retort.tasks import default_task
 
-# Average precision and milliseconds of each made-up model, the best first.
-MODELS = {"teacher": (0.80, 12.0), "odd": (0.78, 6.0), "tfidf": (0.60, 0.2)}
-ROLES = {"majority": "baseline", "tfidf": "baseline", "teacher": "teacher"}
-# Verdicts of a pair whose first model has the higher figure: it is never shown to be worse.
-VERDICTS = ("a", "tie", "cannot tell")
+# Average precision on validation and milliseconds of each made-up model.
+MODELS = {"teacher": (0.800, 12.0), "odd": (0.795, 6.0), "static": (0.700, 0.3)}
+ROLES = {"majority": "baseline", "teacher": "teacher"}
+# The possible verdicts of a pair (a, b), and which of the two each favours.
+VERDICTS = (
+    ("better", "a"), ("better", "b"), ("equivalent", None), ("not worse", "a"), ("not worse", "b"),
+    ("cannot tell", None),
+)  # fmt: skip
 
 
 def content(
-    pairs: dict[tuple[str, str], str],
-    models: dict[str, tuple[float, float | None]] = MODELS,
-    beats_majority: frozenset[str] | None = None,
+    pairs: dict[tuple[str, str], tuple[str, str | None]],
+    models: dict[str, tuple[float | None, float | None]] = MODELS,
+    *,
+    above_majority: bool = True,
+    sizes: dict[str, int] | None = None,
+    seeds: tuple[int, ...] = (0, 1, 2),
 ) -> dict[str, Any]:
-    """comparison.json with the given verdicts; all models are shown to beat the majority unless named."""
+    """comparison.json with the given validation figures and verdicts."""
 
-    def arm(name: str, average_precision: float, milliseconds: float | None) -> dict[str, Any]:
-        figure = {"value": average_precision, "low": average_precision - 0.1, "high": average_precision + 0.1}
+    def arm(name: str, value: float | None, milliseconds: float | None) -> dict[str, Any]:
+        figure = {"value": value, "low": (value or 0) - 0.1, "high": (value or 0) + 0.1, "seeds": [value]}
+        validation = {} if value is None else {"toxicity": {"average_precision": {"value": value, "seeds": [value]}}}
         return {
             "role": ROLES.get(name, "student"),
             "loader": None if name == "majority" else "transformers",
+            "excluded": None,
+            "validation": validation,
             "test": {"toxicity": {"average_precision": figure}},
-            "cost": {"latency_ms": {"p50": milliseconds}, "size_bytes": 1000},
+            "cost": {"latency_ms": {"p50": milliseconds}, "size_bytes": (sizes or {}).get(name, 1000)},
         }
 
-    def pair(a: str, b: str, verdict: str) -> dict[str, Any]:
-        row = {"a": a, "b": b, "metric": "average_precision", "verdict": verdict}
-        return row | {"difference": 0.01, "low": -0.1, "high": 0.1, "p_value": 0.5, "comments_needed": 5000}
+    def pair(a: str, b: str, found: tuple[str, str | None]) -> dict[str, Any]:
+        row = {"a": a, "b": b, "metric": "average_precision", "verdict": found[0], "favours": found[1]}
+        return row | {
+            "difference": 0.01, "low": -0.1, "high": 0.1, "p_value": 0.5, "p_holm": 0.9, "seeds": [0.01],
+            "comments_needed": 5000, "seeds_needed": 7,
+        }  # fmt: skip
 
-    beaten = models if beats_majority is None else beats_majority
+    against = ("better", "a") if above_majority else ("cannot tell", None)
     return {
+        "schema": 3,
         "task": default_task().as_dict(),
         "attributes": ["toxicity"],
         "primary": "toxicity",
         "label_threshold": 0.6,
+        "seeds": list(seeds),
+        "failed_seeds": {},
+        "margin": 0.01,
+        "limits": {},
         "arms": {"majority": arm("majority", 0.2, None)}
         | {name: arm(name, *figures) for name, figures in models.items()},
-        "pairs": [pair(name, "majority", "a" if name in beaten else "cannot tell") for name in models]
-        + [pair(a, b, verdict) for (a, b), verdict in pairs.items()],
-        "data": {"shares": {"test": {"rows": 150, "toxicity": 0.22}}},
+        "pairs": [pair(name, "majority", against) for name in models]
+        + [pair(a, b, found) for (a, b), found in pairs.items()],
+        "data": {"shares": {"test": {"rows": 300, "toxicity": 16 / 300}}},
     }
 
 
-CASES = [
-    # teacher-odd, teacher-tfidf, odd-tfidf; the headline
-    (("a", "a", "a"), "On a CPU, ship teacher."),
-    (("tie", "a", "a"), "On a CPU, ship odd."),
-    (
-        ("a", "tie", "a"),
-        "No model is shown to be best; tfidf is the fastest of those not shown to be worse than teacher.",
-    ),
-    (("tie", "tie", "tie"), "On a CPU, ship tfidf."),
-    (("cannot tell", "a", "a"), "No model is shown to be best; odd is the fastest of those not shown to be worse."),
-    (
-        ("cannot tell", "a", "cannot tell"),
-        "No model is shown to be best; odd is the fastest of those not shown to be worse.",
-    ),
-    (("a", "cannot tell", "tie"), "No model is shown to be best; tfidf is the fastest of those not shown to be worse."),
-    (("cannot tell",) * 3, "No model is shown to be best; tfidf is the fastest of those not shown to be worse."),
-]
+def all_pairs(found: tuple[str, str | None]) -> dict[tuple[str, str], tuple[str, str | None]]:
+    return dict.fromkeys(itertools.combinations(MODELS, 2), found)
 
 
-@pytest.mark.parametrize(("verdicts", "headline"), CASES)
-def test_the_headline_names_a_model_to_ship_only_where_the_pairs_show_it(verdicts, headline):
-    assert choose(comparison(verdicts)).headline == headline
+# teacher-odd, teacher-static, odd-static: odd is the candidate, the cheapest within the margin of the teacher.
+SHOWN = {
+    ("teacher", "odd"): ("not worse", "b"),
+    ("teacher", "static"): ("better", "a"),
+    ("odd", "static"): ("better", "a"),
+}
 
 
-def comparison(verdicts: tuple[str, ...]) -> Comparison:
-    return Comparison(content(dict(zip(itertools.combinations(MODELS, 2), verdicts, strict=True))))
+def test_the_candidate_is_the_cheapest_within_the_margin_on_validation_and_is_recommended_when_shown() -> None:
+    found = content(SHOWN)
+    assert recommend(found) == {"candidate": "odd", "arm": "odd", "shown": True}
+    choice = choose(Comparison(found))
+    assert choice.headline == "On a CPU, ship odd."
+    assert "average precision of odd (0.795) is within 0.01 of the highest (teacher, 0.800)" in choice.reason
+    assert "odd is shown to be better than static and not worse than teacher by more than 0.01." in choice.reason
+
+
+def test_test_figures_choose_nothing() -> None:
+    """Whatever the figures on the test split, the candidate is the one of validation."""
+    found = content(SHOWN)
+    found["arms"]["static"]["test"]["toxicity"]["average_precision"]["value"] = 0.99
+    assert recommend(found)["candidate"] == "odd"
+    found["arms"]["static"]["validation"]["toxicity"]["average_precision"]["value"] = 0.99
+    assert recommend(found)["candidate"] == "static"
 
 
 @pytest.mark.parametrize("verdicts", list(itertools.product(VERDICTS, repeat=3)))
-def test_headline_reason_and_pairs_agree_for_every_combination_of_verdicts(verdicts):
-    found = comparison(verdicts)
+def test_a_model_is_recommended_only_where_every_pair_shows_it_and_the_sentences_follow_the_pairs(verdicts) -> None:
+    found = Comparison(content(dict(zip(itertools.combinations(MODELS, 2), verdicts, strict=True))))
     choice = choose(found)
-    assert choice.arm is not None
-    for other in set(MODELS) - {choice.arm}:
-        better = (found.pair(choice.arm, other) or {})["better"]
-        clause = {
-            choice.arm: rf"{choice.arm} is shown to rank better than (?:(?! and ties)[^.])*\b{other}\b",
-            other: rf"\b{other}\b[^.]* shown to rank better than {choice.arm}\.",
-            "tie": rf"ties with [^.]*\b{other}\b",
-            "cannot tell": rf"cannot tell {choice.arm} from [^.]*\b{other}\b",
+    others = [arm for arm in MODELS if arm != "odd"]
+    pairs = {other: found.pair("odd", other) or {} for other in others}
+    shown = all(pair["verdict"] == "equivalent" or pair["favours"] == "odd" for pair in pairs.values())
+    assert choice.candidate == "odd"
+    assert (choice.arm == "odd") == shown
+    assert ("ship odd" in choice.headline) == shown
+    for other, pair in pairs.items():
+        clauses = {
+            ("better", "odd"): rf"shown to be [^.]*better than[^.]*{other}",
+            ("equivalent", None): rf"equivalent to[^.]*{other}",
+            ("not worse", "odd"): rf"not worse than[^.]*{other}",
+            ("better", other): rf"{other}[^.]* shown to be better than odd",
         }
-        for relation, pattern in clause.items():
-            assert bool(re.search(pattern, choice.reason)) == (relation == better), choice.reason
-    shown = all(
-        (found.pair(choice.arm, other) or {})["better"] in (choice.arm, "tie") for other in set(MODELS) - {choice.arm}
+        wanted = clauses.get(
+            (pair["verdict"], pair["favours"]), rf"cannot tell whether (it|odd) is worse than[^.]*{other}"
+        )
+        assert re.search(wanted, choice.reason), choice.reason
+
+
+def test_where_nothing_is_shown_the_headline_counts_comments_and_seeds_and_the_reason_says_what_it_takes() -> None:
+    choice = choose(Comparison(content(all_pairs(("cannot tell", None)))))
+    assert choice.headline == "These 300 test comments (16 toxic) and 3 seeds cannot tell which model is best."
+    assert choice.reason.startswith(
+        "Cheapest candidates: static, odd, teacher. To show that odd is within 0.01 of teacher takes about 5,000 test "
+        "comments and 7 seeds. "
     )
-    assert choice.headline.startswith("On a CPU, ship") == shown
-    assert choice.headline.startswith("No model is shown to be best") != shown
+    assert choice.arm is None
 
 
-@pytest.mark.parametrize(("odd_ms", "even_ms"), [(5.9, 5.8), (5.8, 5.9)])
-def test_noise_in_the_latency_does_not_choose_between_models_of_one_speed(odd_ms: float, even_ms: float) -> None:
-    models = {"odd": (0.78, odd_ms), "even": (0.77, even_ms)}
-    choice = choose(Comparison(content({("odd", "even"): "cannot tell"}, models)))
-    assert choice.arm == "odd"
-    assert ("about as fast as any" in choice.headline) == (odd_ms > even_ms)
+def test_candidates_are_not_those_that_are_shown_to_be_worse_than_the_best() -> None:
+    pairs = all_pairs(("cannot tell", None)) | {("teacher", "static"): ("better", "a")}
+    assert choose(Comparison(content(pairs))).reason.startswith("Cheapest candidates: odd, teacher. ")
 
 
-def test_a_model_that_is_really_faster_is_chosen_where_it_is_not_shown_to_be_worse() -> None:
-    models = {"odd": (0.78, 11.0), "even": (0.77, 5.9)}
-    assert choose(Comparison(content({("odd", "even"): "cannot tell"}, models))).arm == "even"
-
-
-def test_a_model_not_shown_to_beat_the_majority_is_no_candidate_and_the_reason_names_it() -> None:
-    pairs = {("teacher", "odd"): "a", ("teacher", "tfidf"): "cannot tell", ("odd", "tfidf"): "cannot tell"}
-    choice = choose(Comparison(content(pairs, beats_majority=frozenset({"teacher", "odd"}))))
+def test_a_candidate_that_is_shown_to_be_worse_is_not_recommended_and_the_headline_says_so() -> None:
+    choice = choose(Comparison(content(SHOWN | {("teacher", "odd"): ("better", "a")})))
+    assert choice.headline == "No model is recommended: on test, odd is shown to be worse than teacher."
     assert (
-        choice.headline
-        == "No model is shown to be best; teacher is the fastest of the candidates not shown to be worse."
-    )
-    assert "tfidf is no candidate: not shown to rank better than majority." in choice.reason
-
-
-def test_no_model_is_shipped_that_is_not_shown_to_beat_the_majority() -> None:
-    found = content(dict.fromkeys(itertools.combinations(MODELS, 2), "cannot tell"), beats_majority=frozenset())
-    assert choose(Comparison(found)).arm is None
-    assert verdict(found).startswith(
-        "No model here is shown to be worth shipping. On these test comments none is shown"
+        "For information: on the test comments teacher is shown not to be worse than any other model" in choice.reason
     )
 
 
-def test_a_slower_model_that_is_shown_to_be_best_comes_with_what_a_faster_student_keeps() -> None:
-    assert "Where speed counts more, odd keeps 98 % of its average precision at 2.0 times the speed." in (
-        choose(comparison(("a", "a", "a"))).reason
+def test_no_model_is_recommended_that_is_not_shown_to_rank_better_than_the_constant_baseline() -> None:
+    choice = choose(Comparison(content(SHOWN, above_majority=False)))
+    assert choice.arm is None
+    assert choice.headline == "No model is recommended: odd is not shown to rank better than majority."
+
+
+def test_one_seed_has_no_spread_and_says_so() -> None:
+    for pairs in (SHOWN, all_pairs(("cannot tell", None))):
+        text = verdict(content(pairs, seeds=(0,)))
+        assert text.endswith(
+            "One seed: no spread. The intervals cover the choice of test comments, not the chance in training."
+        )
+    assert "One seed" not in verdict(content(SHOWN))
+    assert needed({"comments_needed": 900, "seeds_needed": None, "why": "one seed: no spread"}) == (
+        "900 test comments for the chance in the comments alone (one seed: no spread)"
     )
 
 
-def test_without_latencies_the_highest_figure_is_named_for_what_it_is() -> None:
-    models = {name: (value, None) for name, (value, _) in MODELS.items()}
-    pairs = dict.fromkeys(itertools.combinations(MODELS, 2), "cannot tell")
-    choice = choose(Comparison(content(pairs, models)))
-    assert choice.headline == "No model is shown to be best; teacher has the highest average precision."
-    assert "No latency was measured. These test comments cannot tell teacher from odd and tfidf." in choice.reason
-
-
-@pytest.mark.parametrize(("positives", "arm"), [(9, None), (10, "teacher")])
-def test_fewer_than_ten_positive_comments_choose_no_model_whatever_the_pairs_show(positives, arm) -> None:
-    found = content(dict.fromkeys(itertools.combinations(MODELS, 2), "a"))
-    found["data"]["shares"]["test"]["toxicity"] = positives / 150
+def test_a_model_over_a_limit_is_no_contender_and_is_named() -> None:
+    found = content(SHOWN)
+    found["arms"]["odd"]["excluded"] = "one comment 6.0 ms, over 5.0 ms"
     choice = choose(Comparison(found))
-    assert choice.arm == arm
-    few = "Too few toxic test comments to choose a model."
-    assert (choice.headline == few) == (arm is None)
-    assert ("150 comments, 9 of them toxic." in choice.reason) == (arm is None)
+    assert choice.candidate == "teacher"
+    assert "Not within the limits: odd (one comment 6.0 ms, over 5.0 ms)." in choice.reason
+
+
+def test_limits_hold_where_no_reason_was_recorded_too() -> None:
+    found = content(SHOWN) | {"limits": {"latency_ms": 5.0}}
+    for facts in found["arms"].values():
+        del facts["excluded"]
+    choice = choose(Comparison(found))
+    assert (choice.candidate, choice.arm) == ("static", "static")
+    assert "teacher (one comment 12.0 ms, over 5.0 ms) and odd (one comment 6.0 ms, over 5.0 ms)" in choice.reason
+
+
+def test_limits_that_exclude_every_model_give_no_recommendation() -> None:
+    found = content(SHOWN)
+    for facts in found["arms"].values():
+        facts["excluded"] = "on disk 90 MB, over 1 MB"
+    choice = choose(Comparison(found))
+    assert choice.headline == "No model is within the limits."
+    assert choice.reason.startswith("No recommendation. Not within the limits: teacher (on disk 90 MB, over 1 MB), odd")
+    assert recommend(found) == {"candidate": None, "arm": None, "shown": False}
+
+
+def test_without_figures_on_validation_nothing_is_chosen_and_what_the_test_shows_is_said() -> None:
+    models = {name: (None, cost) for name, (_, cost) in MODELS.items()}
+    assert recommend(content(SHOWN, models))["candidate"] is None
+    some = content(SHOWN)
+    some["arms"]["static"]["validation"] = {}
+    choice = choose(Comparison(some))
+    assert choice.headline == "No model is recommended."
+    assert choice.reason.startswith("Average precision on validation was not measured for static.")
+    assert "teacher is shown to be better than static." in choice.reason
+
+
+@pytest.mark.parametrize(("milliseconds", "expected"), [((6.0, 6.5), "even"), ((6.0, 6.7), "odd")])
+def test_of_models_within_a_tenth_of_the_fastest_the_smaller_on_disk_is_the_cheaper(milliseconds, expected) -> None:
+    models = {"odd": (0.8, milliseconds[0]), "even": (0.8, milliseconds[1])}
+    found = Comparison(content({("odd", "even"): ("equivalent", None)}, models, sizes={"odd": 900, "even": 800}))
+    assert by_cost(found, ["odd", "even"])[0] == expected
+    assert choose(found).candidate == expected
+
+
+def test_a_model_without_a_measured_latency_is_the_dearest() -> None:
+    found = Comparison(content({}, {"odd": (0.8, None), "even": (0.8, 50.0)}))
+    assert by_cost(found, ["odd", "even"]) == ["even", "odd"]
+
+
+def test_a_single_model_is_recommended_when_it_beats_the_constant_baseline() -> None:
+    choice = choose(Comparison(content({}, {"odd": (0.8, 6.0)})))
+    assert choice.arm == "odd"
+    assert "It is the only contender." in choice.reason
+
+
+def test_a_comparison_without_a_model_says_so() -> None:
+    assert choose(Comparison(content({}, {}))).headline == "There is no model to choose."
 
 
 def test_a_model_without_a_pair_is_undecided() -> None:
     found = Comparison(content({}))
-    assert pair_verdicts(found, "odd").undecided == ["teacher", "tfidf"]
+    assert standing_of(found, "odd", list(MODELS)).undecided == ["teacher", "static"]
+
+
+def test_a_pair_seen_from_its_other_arm_has_every_sign_turned() -> None:
+    found = content({("teacher", "odd"): ("not worse", "a")})
+    found["pairs"][-1] |= {"difference": 0.02, "low": -0.005, "high": 0.045, "seeds": [0.01, 0.03]}
+    pair = Comparison(found).pair("odd", "teacher")
+    assert pair is not None
+    assert (pair["difference"], pair["low"], pair["high"], pair["seeds"]) == (-0.02, -0.045, 0.005, [-0.01, -0.03])
+    assert (pair["a"], pair["b"], pair["favours"]) == ("odd", "teacher", "teacher")

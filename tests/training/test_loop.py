@@ -1,11 +1,11 @@
 """The one loop: exact accumulation, a fresh schedule for every arm, and an honest history."""
 
 import copy
-import dataclasses
 import math
 import shutil
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -82,9 +82,9 @@ def teacher_side(teacher: BertForSequenceClassification, train: TrainingSet, *, 
     """What a student of the layers ODD is compared with; `live`: computed for each batch instead of cached."""
     pairs = ALL_TERMS.pairs(len(ODD), ODD, 4)
     with tempfile.TemporaryDirectory() as folder:
-        cache = Path(folder) / "cache.npy"
+        cache = None if live else Path(folder) / "cache.npy"
         outputs = teacher_outputs(teacher, train.tokens, [target for _, target in pairs], cache)
-    return TeacherSide.of(dataclasses.replace(outputs, cached=None) if live else outputs, ALL_TERMS, len(ODD), ODD, 4)
+    return TeacherSide.of(outputs, ALL_TERMS, len(ODD), ODD, 4)
 
 
 def test_one_batch_of_eight_has_the_gradient_of_four_of_two(
@@ -221,6 +221,49 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_names_step_and_term(
     settings = TrainingSettings(epochs=1, batch_size=16)
     with pytest.raises(RunError, match=r"arm odd: epoch 1, step 1: the hard term is (nan|inf)"):
         fit(model, "odd", HARD, train, validation, settings, accelerator, seed=0)
+
+
+def test_outputs_that_are_not_finite_after_the_last_step_stop_the_run(
+    model: BertForSequenceClassification, train: TrainingSet, validation: ValidationSet, accelerator: Accelerator
+) -> None:
+    def ruining(which: torch.nn.Module, chosen: TrainingSettings) -> torch.optim.Optimizer:
+        optimizer = adamw(which, chosen)
+        optimizer.register_step_post_hook(lambda *_: model.classifier.bias.data.fill_(float("nan")))
+        return optimizer
+
+    settings = TrainingSettings(epochs=2, batch_size=len(train.tokens))
+    with pytest.raises(RunError, match="arm odd: epoch 1: the outputs for validation comments are not finite; lower"):
+        fit(model, "odd", HARD, train, validation, settings, accelerator, seed=0, make_optimizer=ruining)
+
+
+def test_each_epoch_is_reported_with_the_one_kept_so_far(
+    model: BertForSequenceClassification, train: TrainingSet, validation: ValidationSet, accelerator: Accelerator
+) -> None:
+    seen: list[tuple[dict[str, Any], int]] = []
+    settings = TrainingSettings(epochs=3, learning_rate=0.05, batch_size=16)
+    fitted = fit(
+        model, "odd", HARD, train, validation, settings, accelerator, seed=0,
+        after_epoch=lambda row, kept: seen.append((row, kept)),
+    )  # fmt: skip
+    assert [row for row, _ in seen] == fitted.history
+    scores = [row["validation"]["average_precision"] for row in fitted.history]
+    assert [scores[kept - 1] for _, kept in seen] == [max(scores[:epoch]) for epoch in (1, 2, 3)]
+
+
+def test_an_exception_after_an_epoch_ends_the_training_and_frees_the_engine(
+    model: BertForSequenceClassification, train: TrainingSet, validation: ValidationSet, accelerator: Accelerator
+) -> None:
+    def end(row: dict[str, Any], kept: int) -> None:
+        if row["epoch"] == 2:
+            raise StopIteration
+
+    words, forward = model.bert.embeddings.word_embeddings, model.forward
+    settings = TrainingSettings(epochs=5, batch_size=16)
+    with pytest.raises(StopIteration):
+        fit(model, "odd", HARD, train, validation, settings, accelerator, seed=0, after_epoch=end)
+    assert model.bert.embeddings.word_embeddings is words
+    assert model.forward == forward
+    assert accelerator._models == accelerator._optimizers == []
 
 
 def test_an_arm_that_learns_fractions_reports_its_train_loss_against_the_labels(

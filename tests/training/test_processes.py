@@ -57,7 +57,7 @@ def both(tiny_bert: Path, tiny_comments: Path, tmp_path_factory: pytest.TempPath
     )  # fmt: skip
     assert ended.returncode == 0, ended.stderr
     # One process prints; two would print it twice.
-    assert json.loads(ended.stdout)["schema"] == 2
+    assert json.loads(ended.stdout)["schema"] == 3
     return folder / "one", folder / "two", ended.stderr
 
 

@@ -57,6 +57,8 @@ class WordClassifier:
                 row[self.attributes.index("insult")] = 0.95 if insulting else 0.01
         return rows
 
+    uncalibrated = probabilities
+
     def read(self, texts: Sequence[str]) -> list[Answer]:
         return [self._answer(text, row) for text, row in zip(texts, self.probabilities(texts), strict=True)]
 

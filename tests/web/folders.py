@@ -42,19 +42,22 @@ def write_run_folder(folder: Path) -> Path:
     (folder / "odd").mkdir()
     test = {metric: {"value": 0.8, "low": 0.7, "high": 0.9} for metric in ("precision", "recall")}
     comparison = {
+        "schema": 3,
+        "seeds": [0],
+        "margin": 0.01,
         "attributes": ["toxicity"],
         "primary": "toxicity",
         "task": default_task().as_dict(),
         "preset": "quickstart",
         "seed": 0,
         "label_threshold": 0.6,
-        "decision_threshold": 0.5,
         "data": {"rows": {"test": 200}, "shares": {"test": {"rows": 200, "toxicity": 0.1}}},
         "arms": {
             "odd": {
                 "role": "student",
                 "loader": "transformers",
                 "layer_indices": [0, 2],
+                "thresholds": {"toxicity": [0.5]},
                 "test": {"toxicity": test},
             }
         },

@@ -1,45 +1,15 @@
-"""The cost of an arm: peak memory in training, latency, throughput, bytes on disk."""
+"""The cost of running an arm: latency, throughput, bytes on disk."""
 
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import numpy as np
-import psutil
 
-_SAMPLE_SECONDS = 0.05
 _ROUNDS = 3
 _WARM_UP = 5
-
-
-class PeakMemory:
-    """The highest resident memory of this process within the block, in bytes.
-
-    Sampled, because the kernel's own peak never falls and a later arm would inherit the first one's.
-    """
-
-    def __enter__(self) -> "PeakMemory":
-        self._process = psutil.Process()
-        self.bytes = self._process.memory_info().rss
-        self._done = threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
-        self._thread.start()
-        return self
-
-    def _watch(self) -> None:
-        while not self._done.wait(_SAMPLE_SECONDS):
-            self.bytes = max(self.bytes, self._process.memory_info().rss)
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._done.set()
-        self._thread.join()
-        self.bytes = max(self.bytes, self._process.memory_info().rss)
 
 
 @dataclass(frozen=True)
@@ -85,7 +55,7 @@ def take_turns(
 
 
 def measure_speed(
-    arms: dict[str, Callable[[Sequence[str]], Any]], texts: Sequence[str], singles: int
+    arms: Mapping[str, Callable[[Sequence[str]], Any]], texts: Sequence[str], singles: int
 ) -> dict[str, dict[str, Any]]:
     """`latency_ms` {p50, p95} of one comment and `comments_per_second` of many, from text to probability.
 

@@ -10,8 +10,9 @@ from retort.data.batches import Integers
 from retort.errors import ModelError
 from retort.inference.predictor import Classifier
 from retort.inference.reading import WindowedModel
+from retort.models.static_weights import ARCHITECTURE as STATIC_ARCHITECTURE
 
-TORCH, ADAPTER, MERGED, TFIDF = "torch", "torch, adapter", "torch, merged", "tfidf"
+TORCH, ADAPTER, MERGED, TFIDF, STATIC = "torch", "torch, adapter", "torch, merged", "tfidf", "static"
 # Classifier.format -> the number format of its matrix products.
 _PRECISIONS = {"torch": "fp32", "onnx fp32": "fp32", "onnx int8": "int8"}
 
@@ -61,8 +62,8 @@ def formats_of(arm: str, folder: Path) -> list[Format]:
 
 
 def open_format(folder: Path, threads: int) -> Classifier:
-    """The model of a format's folder. Raises ModelError when it cannot be loaded."""
-    return Classifier.load(folder, threads=threads)
+    """The model of a format's folder, on the CPU. Raises ModelError when it cannot be loaded."""
+    return Classifier.load(folder, threads=threads, device="cpu")
 
 
 def precision(classifier: Classifier) -> str | None:
@@ -76,6 +77,8 @@ def shape_of(form: Format, classifier: Classifier) -> Shape | None:
         return None
     config = getattr(getattr(classifier.model.scorer, "model", None), "config", None)
     read = config.to_dict() if config is not None else runs.read_json(form.folder / runs.CONFIG, "an export has one")
+    if read.get("architecture") == STATIC_ARCHITECTURE:
+        return None
     sizes = {key: read.get(key) for key in ("hidden_size", "intermediate_size", "num_hidden_layers")}
     if not all(isinstance(size, int) and size > 0 for size in sizes.values()):
         raise ModelError(f"{form.folder / runs.CONFIG}: without the sizes of a BERT; take a whole copy of the model")
@@ -95,6 +98,8 @@ def _name(folder: Path, about: dict[str, Any]) -> str:
             return str(about["format"])
         case "tfidf":
             return TFIDF
+        case "static":
+            return STATIC
         case "peft":
             return ADAPTER
     # Folders written before retort.json recorded it are recognised by their name.

@@ -16,6 +16,7 @@ from pathlib import Path
 import psutil
 
 from retort.errors import ResourceError
+from retort.machine import usable_threads
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,14 @@ def measure_resident(folder: Path, texts: Sequence[str], threads: int) -> Reside
         last = (ended.stderr.strip().splitlines() or [f"it ended with {ended.returncode}"])[-1]
         raise ResourceError(f"{folder}: its memory could not be measured ({last}); free some and try again")
     return Resident(**json.loads(ended.stdout))
+
+
+def serving_memory(folder: Path, texts: Sequence[str]) -> int:
+    """Bytes that a process needs to load the model and to rate `texts` with all cores: its peak, for a memory limit.
+
+    Takes as long as starting the libraries, loading, and rating the texts. Raises ResourceError as `measure_resident`.
+    """
+    return measure_resident(folder, texts, usable_threads()).peak
 
 
 def _main() -> None:

@@ -10,7 +10,7 @@ import typer
 from retort.cli.options import Json, Model, reads_a_file
 
 if TYPE_CHECKING:
-    from retort.evaluation.calibration import FittedCurve
+    from retort.evaluation.score_mapping import FittedCurve
 
 
 @reads_a_file

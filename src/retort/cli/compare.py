@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from retort.cli.options import Json, TaskFile, reads_a_file, require_data
+from retort.errors import ConfigError, RunError
 
 _RUNS = Path("runs")
 
@@ -52,8 +53,58 @@ def compare(
         Path | None,
         typer.Option(metavar="DIR", help="Folder of the run [runs/PRESET-TIME].", show_default=False),
     ] = None,
+    threshold: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TARGET",
+            help="What verdicts are tuned for on validation: f1, 0.5, precision=0.9, recall=0.8, false-alarms=0.01, "
+            "budget=20 (of 1,000 comments) or cost=10 (of a missed one, in false alarms) [f1].",
+            show_default=False,
+        ),
+    ] = None,
     seed: Annotated[
-        int | None, typer.Option(metavar="N", help="Seed of drawn rows, splits and new weights.", show_default=False)
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="Seed of the training: new weights, order, dropout. The draw and the split have data.seed.",
+            show_default=False,
+        ),
+    ] = None,
+    seeds: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Train every arm N times on the same split.", show_default=False),
+    ] = None,
+    resplits: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", help="Repeat draw and split too: N in all, each with every seed.", show_default=False
+        ),
+    ] = None,
+    extend: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Add seeds or resplits to a finished run, complete it where a seed failed, or judge it again.",
+            show_default=False,
+        ),
+    ] = None,
+    keep_all: Annotated[
+        bool, typer.Option("--keep-all", help="Keep the models of all seeds, not only those of the first.")
+    ] = False,
+    limit: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KEY=NUMBER",
+            help="Recommend no model above it: latency_ms, size_mb or memory_mb; repeatable.",
+        ),
+    ] = None,
+    tune: Annotated[
+        int | None,
+        typer.Option(
+            metavar="TRIALS",
+            help="Search each model's rate, and an adapter's rank, on validation; TRIALS for each model.",
+            show_default=False,
+        ),
     ] = None,
     no_texts: Annotated[bool, typer.Option("--no-texts", help="Keep no texts of comments in the run.")] = False,
     track: Annotated[
@@ -70,23 +121,35 @@ def compare(
     from retort.recipes.experiment import resolve
     from retort.tasks import read_task
 
+    if extend is not None:
+        _require_only_extending(
+            preset=preset, config=config, set=set_, task=task, base=base, teacher=teacher, out=out, seed=seed,
+            no_texts=no_texts, track=track,
+        )  # fmt: skip
     files = {"train_file": data, "validation_file": validation, "test_file": test, "unlabelled_file": unlabelled}
-    changes: dict[str, Any] = {"base": base, "teacher_folder": teacher, "seed": seed}
+    changes: dict[str, Any] = {"base": base, "teacher_folder": teacher, "seed": seed, "tune": tune}
     if base is not None:
         changes["base_revision"] = None
     changes = {key: value for key, value in changes.items() if value is not None or key == "base_revision"}
     changes["data"] = {key: value for key, value in files.items() if value is not None}
     changes["data"] |= {"columns": columns}
+    if threshold is not None:
+        changes["evaluation"] = {"threshold": threshold}
     if task is not None:
         changes["task"] = read_task(task).as_dict()
     if data is not None:
         changes["data"] |= {"source": "file", "official_splits": False}
+    if limit:
+        changes["evaluation"] = {"limits": _limits(limit)}
+    if extend is not None:
+        _extended(extend, seeds, resplits, changes, keep_all, as_json)
+        return
+    changes |= {key: value for key, value in {"seeds": seeds, "resplits": resplits}.items() if value is not None}
     settings = resolve(preset, config, set_ or (), changes)
     if not settings.data.has_headers:
         require_data(settings.data.columns, data)
     folder = out or _RUNS / f"{settings.preset}-{datetime.datetime.now(datetime.UTC):%Y%m%dT%H%M%SZ}"
 
-    from retort import runs
     from retort.cli.progress import TerminalReporter
     from retort.whole_folder import is_writer, refuse_existing
 
@@ -95,13 +158,61 @@ def compare(
         reporter.stage("loading")
         from retort.recipes.compare import compare as run
 
-        comparison = run(settings, folder, reporter, keep_texts=not no_texts, track=track)
+        comparison = run(settings, folder, reporter, keep_texts=not no_texts, keep_all=keep_all, track=track)
+    _print(comparison, folder, as_json)
+
+
+def _extended(
+    folder: Path, seeds: int | None, resplits: int | None, changes: dict[str, Any], keep_all: bool, as_json: bool
+) -> None:
+    from retort.cli.progress import TerminalReporter
+    from retort.whole_folder import is_writer
+
+    with TerminalReporter(quiet=not is_writer()) as reporter:
+        reporter.stage("loading")
+        from retort.recipes.compare import extend
+        from retort.recipes.further import extended, settings_of_run
+
+        settings = extended(settings_of_run(folder, changes), seeds, resplits)
+        comparison = extend(settings, folder, reporter, keep_all=keep_all)
+    _print(comparison, folder, as_json)
+
+
+def _require_only_extending(**given: Any) -> None:
+    """Raises ConfigError for an option that --extend cannot change: a run has one set of settings."""
+    for name, value in given.items():
+        if value:
+            raise ConfigError(
+                f"--{name.replace('_', '-')}: --extend goes on with the settings of the run; leave it out, or start "
+                "another run"
+            )
+
+
+def _limits(texts: list[str]) -> dict[str, str]:
+    """{key: number as text} of KEY=NUMBER texts. Raises ConfigError for any other text."""
+    pairs = [text.partition("=") for text in texts]
+    for text, (key, separator, number) in zip(texts, pairs, strict=True):
+        if not (key and separator and number):
+            raise ConfigError(f"--limit {text!r}: not KEY=NUMBER; write for example --limit latency_ms=10")
+    return {key: number for key, _, number in pairs}
+
+
+def _print(comparison: dict[str, Any] | None, folder: Path, as_json: bool) -> None:
+    """The comparison on stdout. Raises RunError when some of its trainings failed."""
+    from retort import runs
+
     if comparison is None:  # another process reports
         return
     if as_json:
         typer.echo(json.dumps(comparison, allow_nan=False))
-        return
-    from retort.cli.tables import print_comparison
+    else:
+        from retort.cli.tables import print_comparison
 
-    print_comparison(comparison)
-    typer.echo(f"\nReport: {folder / runs.REPORT}\nTable:  {folder / runs.COMPARISON_TABLE}")
+        print_comparison(comparison)
+        typer.echo(f"\nReport: {folder / runs.REPORT}\nTable:  {folder / runs.COMPARISON_TABLE}")
+    if failed := comparison["failed_seeds"]:
+        title, why = next(iter(failed.items()))
+        more = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
+        raise RunError(
+            f"{title}{more}: {why}; the others are judged in {folder}, try again: retort compare --extend {folder}"
+        )

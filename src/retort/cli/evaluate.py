@@ -6,13 +6,14 @@ from typing import Annotated
 
 import typer
 
-from retort.cli.options import Json, Model, reads_a_file
+from retort.cli.options import Device, Json, Model, reads_a_file
 
 
 @reads_a_file
 def evaluate(
     model: Model,
     data: Annotated[Path, typer.Option(metavar="FILE", help="Labelled comments the model was not trained on.")],
+    device: Device = "auto",
     as_json: Json = False,
     *,
     columns: dict[str, str],
@@ -23,7 +24,7 @@ def evaluate(
     """
     from retort.recipes.evaluate import evaluate as run
 
-    lines, result = run(model, data, columns)
+    lines, result = run(model, data, columns, device)
     for line in lines:
         typer.echo(line, err=True)
     if as_json:

@@ -17,12 +17,26 @@ Json = Annotated[bool, typer.Option("--json", help="Write JSON to stdout instead
 Model = Annotated[
     Path, typer.Option("--model", metavar="DIR", help="An arm of a run, or any Hugging Face BERT classifier.")
 ]
+Device = Annotated[
+    str,
+    typer.Option(
+        "--device", metavar="NAME", help="cpu, cuda, cuda:1, mps …; auto is the accelerator where there is one."
+    ),
+]
 TaskFile = Annotated[
     Path | None,
     typer.Option(
         "--task",
         metavar="FILE.toml",
         help="Labels, their headers and the words of a verdict [the packaged task].",
+        show_default=False,
+    ),
+]
+Review = Annotated[
+    float | None,
+    typer.Option(
+        metavar="SHARE",
+        help="Answer unsure for about this share of comments, which people should review: 0.01, 0.05 or 0.1.",
         show_default=False,
     ),
 ]

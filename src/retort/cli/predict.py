@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from retort.cli.options import Json, Model
+from retort.cli.options import Device, Json, Model, Review
 from retort.errors import ConfigError, DataError
 
 
@@ -16,6 +16,8 @@ def predict(
     ] = None,
     *,
     model: Model,
+    review: Review = None,
+    device: Device = "auto",
     as_json: Json = False,
 ) -> None:
     """Give each comment a verdict: positive or negative, in the words of the model's task.
@@ -28,7 +30,11 @@ def predict(
 
     from retort.inference.predictor import Classifier
 
-    classifier = Classifier.load(model)
+    classifier = Classifier.load(model, device=device)
+    if device == "auto" and classifier.device != "cpu":
+        typer.echo(f"device: {classifier.device}", err=True)
+    if review is not None:
+        classifier = classifier.reviewing(review)
     words = classifier.task.words
     width = max(map(len, words.values()))
     for index, (answer, comment) in enumerate(zip(classifier.read(comments), comments, strict=True)):

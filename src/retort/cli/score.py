@@ -9,7 +9,7 @@ import typer
 from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from retort.cli.live_bar import LiveBar
-from retort.cli.options import Json, Model, reads_texts
+from retort.cli.options import Device, Json, Model, Review, reads_texts
 from retort.data.formats import endings
 from retort.machine import usable_cores
 
@@ -32,6 +32,8 @@ def score(
         bool,
         typer.Option("--truncate", help="Cut comments to the model's longest input: faster, the rest is not read."),
     ] = False,
+    review: Review = None,
+    device: Device = "auto",
     as_json: Json = False,
     columns: dict[str, str],
 ) -> None:
@@ -45,7 +47,10 @@ def score(
 
     from retort.inference.predictor import Classifier
 
-    classifier = Classifier.load(model, threads=1, truncate=truncate)
+    classifier = Classifier.load(model, threads=1, truncate=truncate, device=device)
+    typer.echo(f"device: {classifier.device}", err=True)
+    if review is not None:
+        classifier = classifier.reviewing(review)
     used = threads or usable_cores()
     with _RowsDone() as done:
         summary = local.score(source, out, classifier, columns, threads=used, progress=done.show)
@@ -56,7 +61,8 @@ def score(
         typer.echo(f"warning: {rows} truncated to the first {classifier.max_length} tokens", err=True)
     if as_json:
         made_by = {"arm": classifier.arm, "format": classifier.format, "sha256": classifier.sha256}
-        result = summary.as_dict(classifier.task) | {"out": str(out), "model": made_by, "threads": used}
+        used_for_it = {"out": str(out), "model": made_by, "threads": used, "device": classifier.device}
+        result = summary.as_dict(classifier.task) | used_for_it
         typer.echo(json.dumps(result, allow_nan=False))
     else:
         keys = classifier.task.keys

@@ -1,6 +1,7 @@
 """The report's tables on a terminal."""
 
 import math
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -10,17 +11,25 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from retort.evaluation.metrics import METRICS
 from retort.report.bench.tables import ceilings_table, speed_table
 from retort.report.comparison import Comparison
-from retort.report.comparison_tables import cost_table, figures_table, judged_table, losses_table, pairs_table
+from retort.report.comparison_tables import (
+    METRICS,
+    figures_table,
+    judged_table,
+    losses_table,
+    pairs_table,
+    running_costs_table,
+    training_costs_table,
+)
 from retort.report.tables import Cell, Column, Table
 
 # As many as fit a terminal; the report has all.
-_METRICS = ("average_precision", "roc_auc", "f1", "accuracy")
+_METRICS = ("average_precision", "roc_auc", "f1", "f1_at_half", "accuracy")
 _NARROWEST = 110
 # Blanks around a column's content, and between it and the next column.
 _BORDER = 3
+_SHORTEST_LINE = 8
 
 
 def print_comparison(content: Mapping[str, Any]) -> None:
@@ -29,12 +38,23 @@ def print_comparison(content: Mapping[str, Any]) -> None:
     for title, table in (
         ("After the last epoch", losses_table(comparison)),
         ("Judged on the test split, with 95 % intervals", judged_table(comparison, metrics=_METRICS)),
-        ("Cost", _without(cost_table(comparison), "peak memory", "p95")),
-        ("Differences in average precision on the same test comments", pairs_table(comparison, baselines=False)),
+        ("Cost of using them", _without(running_costs_table(comparison), "p95")),
+        ("Cost of making and keeping them", training_costs_table(comparison)),
+        (_pairs_title(comparison), _without(pairs_table(comparison, baselines=False), *_left_out(comparison))),
     ):
         _print(console, title, table)
     console.print()
     console.print(Text(content["verdict"]))
+
+
+def _pairs_title(comparison: Comparison) -> str:
+    title = "Differences in average precision on the same test comments"
+    return title if comparison.margin is None else f"{title}; margin {comparison.margin:g}"
+
+
+def _left_out(comparison: Comparison) -> tuple[str, ...]:
+    """Of the two p values of a pair the one before Holm's correction, and in a former run what it does not have."""
+    return ("p, Holm", "comments needed", "seeds needed") if comparison.former else ("p",)
 
 
 def print_figures(test: Mapping[str, Mapping[str, Any]]) -> None:
@@ -42,7 +62,8 @@ def print_figures(test: Mapping[str, Mapping[str, Any]]) -> None:
 
     The metrics that do not fit the terminal beside each other are in further tables.
     """
-    console, table = _console(), figures_table(test, METRICS)
+    metrics = [metric for metric in METRICS if any(metric in figures for figures in test.values())]
+    console, table = _console(), figures_table(test, metrics)
     for part in _parts(Table((Column("label", numeric=False), *table.columns[1:]), table.rows), console.width):
         _print(console, "", part)
 
@@ -72,14 +93,24 @@ def _parts(table: Table, width: int) -> Iterator[Table]:
 
 
 def _column_width(table: Table, place: int) -> int:
-    lines = [table.columns[place].title]
-    for row in table.rows:
-        lines += _cell_text(table, row[place]).plain.splitlines()
-    return max(map(cell_len, lines))
+    return max([_content_width(table, place), *map(cell_len, _heading(table, place).splitlines())])
+
+
+def _content_width(table: Table, place: int) -> int:
+    lines = [line for row in table.rows for line in _cell_text(table, row[place]).plain.splitlines()]
+    return max(map(cell_len, lines), default=0)
+
+
+def _heading(table: Table, place: int) -> str:
+    """A column's title in lines no wider than its content (or eight letters), as far as its words allow."""
+    title = table.columns[place].title
+    longest = max(map(len, title.split()), default=1)
+    width = max(_content_width(table, place), longest, _SHORTEST_LINE)
+    return "\n".join(textwrap.wrap(title, width, break_long_words=False, break_on_hyphens=False))
 
 
 def _without(table: Table, *titles: str) -> Table:
-    return _only(table, [i for i, column in enumerate(table.columns) if not column.title.endswith(titles)])
+    return _only(table, [i for i, column in enumerate(table.columns) if column.title not in titles])
 
 
 def _only(table: Table, kept: Sequence[int]) -> Table:
@@ -90,8 +121,8 @@ def _only(table: Table, kept: Sequence[int]) -> Table:
 def _print(console: Console, title: str, table: Table) -> None:
     console.print()
     drawn = RichTable(title=title or None, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
-    for column in table.columns:
-        drawn.add_column(column.title, justify="right" if column.numeric else "left", overflow="fold")
+    for place, column in enumerate(table.columns):
+        drawn.add_column(_heading(table, place), justify="right" if column.numeric else "left", overflow="fold")
     for row in table.rows:
         drawn.add_row(*(_cell_text(table, cell) for cell in row))
     console.print(drawn)

@@ -1,169 +1,91 @@
-"""A model's probabilities mapped to the scale of another scorer, so that thresholds tuned on that scorer still work.
+"""A model's probabilities calibrated: of the comments that get 0.3, three in ten should be positive.
 
-One monotone mapping for each label: isotonic regression of the other scorer's scores on the model's (Zadrozny and
-Elkan 2002, doi:10.1145/775047.775151), interpolated linearly between its knots. Rankings do not change.
+One rising map for each label, fitted on validation (calibration_fit.py) and recorded in retort.json. It is applied
+right after the model, so that all that people and programs see is calibrated. Needs numpy only. Rankings do not change.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-from retort import runs
-from retort.errors import DataError, ModelError
+from retort.evaluation.curve import Array, Curve
+from retort.evaluation.probability import logit, sigmoid
 
-Array = NDArray[np.float64]
-
-FEWEST_ROWS = 50
-HELD_OUT = 0.25
-# The share of the model's own score in a calibrated one. Isotonic regression has flat pieces, where different
-# comments would get equal scores.
-_SLOPE = 1e-3
-# Knots are rounded to this many decimals, which keeps the curve strictly rising in floating point.
-_KNOT_DECIMALS = 6
-_SCHEMA = 1
+Method = Literal["none", "temperature", "platt", "isotonic"]
 
 
 @dataclass(frozen=True)
-class Curve:
-    """A strictly rising map of [0, 1] into itself, linear between its knots.
+class LogitLine:
+    """sigmoid(scale * logit + shift): temperature scaling (scale 1 / temperature, shift 0) and Platt scaling.
 
-    scores: the model's probabilities, (n_knots,), rising from 0 to 1. calibrated: what they map to, (n_knots,), rising.
+    Guo et al. 2017, arXiv:1706.04599, equation 9, for one sigmoid; Platt 1999, "Probabilistic Outputs for Support
+    Vector Machines". scale > 0.
     """
 
-    scores: Array
-    calibrated: Array
+    scale: float
+    shift: float
 
     def __call__(self, probabilities: Array) -> Array:
-        """Calibrated probabilities, in the shape of the given ones."""
-        return np.interp(probabilities, self.scores, self.calibrated)
+        """Calibrated probabilities, in the shape of the given ones; 0 and 1 stay what they are."""
+        return sigmoid(self.scale * logit(probabilities) + self.shift)
+
+
+# What one label's probabilities go through; None leaves them as they are.
+Map = LogitLine | Curve | None
+
+
+def as_record(method: Method, found: Map) -> dict[str, Any]:
+    """The method and its parameters, as retort.json records them."""
+    if isinstance(found, Curve):
+        return {"method": method, **found.as_json()}
+    if found is None:
+        return {"method": method}
+    if method == "temperature":
+        return {"method": method, "temperature": 1 / found.scale}
+    return {"method": method, "scale": found.scale, "shift": found.shift}
+
+
+def read_map(record: Mapping[str, Any]) -> Map:
+    """The map of a label's record in retort.json.
+
+    Raises KeyError, TypeError, ValueError or ZeroDivisionError for a record that retort did not write.
+    """
+    match record["method"]:
+        case "none":
+            return None
+        case "isotonic":
+            return Curve.of(record)
+        case "temperature":
+            return _line(1 / float(record["temperature"]), 0.0)
+        case "platt":
+            return _line(float(record["scale"]), float(record["shift"]))
+        case unknown:
+            raise ValueError(f"method {unknown!r}")
+
+
+def _line(scale: float, shift: float) -> LogitLine:
+    if not (0 < scale < np.inf and np.isfinite(shift)):
+        raise ValueError(f"scale {scale} and shift {shift}")
+    return LogitLine(scale, shift)
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """One curve for each label that the other scorer rated."""
+    """The maps of a model's labels, in the order of its columns; none at all where nothing is calibrated."""
 
-    curves: Mapping[str, Curve]
+    maps: tuple[Map, ...] = ()
 
-    def apply(self, probabilities: Mapping[str, float]) -> dict[str, float]:
-        """Calibrated probabilities by label; a label without a curve keeps the model's own."""
-        return {
-            name: float(self.curves[name](np.asarray([value]))[0]) if name in self.curves else value
-            for name, value in probabilities.items()
-        }
+    @classmethod
+    def of(cls, about: Mapping[str, Any], labels: Sequence[str]) -> "Calibration":
+        """That of a retort.json; of one that records none it changes nothing. Raises as `read_map` does."""
+        records = about.get("calibration") or {}
+        return cls(tuple(read_map(record) if (record := records.get(name)) else None for name in labels))
 
-
-@dataclass(frozen=True)
-class Agreement:
-    """How close two scorers are on the same rows.
-
-    mean_absolute_difference: 0 to 1; also the share of rows that a threshold drawn at random puts on different sides.
-    spearman: rank correlation, -1 to 1; None when one of the two scorers gives every row the same score.
-    """
-
-    mean_absolute_difference: float
-    spearman: float | None
-
-    def as_json(self) -> dict[str, float | None]:
-        """Both figures by name."""
-        return {"mean_absolute_difference": self.mean_absolute_difference, "spearman": self.spearman}
-
-
-@dataclass(frozen=True)
-class FittedCurve:
-    """A curve, and how close both scorers are without and with it on held-out rows.
-
-    rows: how many it was fitted on; held_out: how many `before` and `after` are computed on.
-    """
-
-    curve: Curve
-    rows: int
-    held_out: int
-    before: Agreement
-    after: Agreement
-
-    def as_json(self) -> dict[str, Any]:
-        """How well it fits, without the curve."""
-        return {
-            "rows": self.rows,
-            "held_out": self.held_out,
-            "before": self.before.as_json(),
-            "after": self.after.as_json(),
-        }
-
-
-def calibrate(scores: Array, wanted: Array, *, seed: int) -> FittedCurve:
-    """Fits on three quarters of the rows, drawn with the seed, and evaluates on the others.
-
-    scores: the model's, wanted: the other scorer's, both (n,) in [0, 1]. Raises DataError for fewer than 50 rows.
-    """
-    scores, wanted = np.asarray(scores, np.float64), np.asarray(wanted, np.float64)
-    if len(scores) < FEWEST_ROWS:
-        raise DataError(f"{len(scores)} rows with a score; give at least {FEWEST_ROWS}, better a thousand")
-    order = np.random.default_rng(seed).permutation(len(scores))
-    count = round(HELD_OUT * len(scores))
-    kept, held = order[count:], order[:count]
-    curve = fit_curve(scores[kept], wanted[kept])
-    before, after = agreement(scores[held], wanted[held]), agreement(curve(scores[held]), wanted[held])
-    return FittedCurve(curve, len(kept), count, before, after)
-
-
-def fit_curve(scores: Array, wanted: Array) -> Curve:
-    """The strictly rising curve closest to `wanted` in least squares; both (n,) in [0, 1], n >= 1."""
-    from sklearn.isotonic import IsotonicRegression
-
-    found = IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip").fit(scores, wanted)
-    knots = np.unique(np.round([0.0, *np.asarray(found.X_thresholds_, np.float64), 1.0], _KNOT_DECIMALS))
-    return Curve(knots, (1 - _SLOPE) * np.asarray(found.predict(knots), np.float64) + _SLOPE * knots)
-
-
-def agreement(scores: Array, wanted: Array) -> Agreement:
-    """Of two scorers on the same rows; both (n,) in [0, 1], n >= 1."""
-    from scipy import stats
-
-    constant = len(np.unique(scores)) < 2 or len(np.unique(wanted)) < 2
-    spearman = None if constant else float(stats.spearmanr(scores, wanted).statistic)
-    return Agreement(float(np.abs(scores - wanted).mean()), spearman)
-
-
-def write_calibration(folder: Path, fitted: Mapping[str, FittedCurve], source: Mapping[str, Any]) -> None:
-    """Writes calibration.json, and adds it to the folder's manifest if there is one.
-
-    fitted: by label. source: what it was fitted on, as a record in the file.
-    """
-    path = folder / runs.CALIBRATION
-    curves = {
-        name: {"scores": one.curve.scores.tolist(), "calibrated": one.curve.calibrated.tolist(), **one.as_json()}
-        for name, one in fitted.items()
-    }
-    runs.write_json(path, {"schema": _SCHEMA, "source": dict(source), "attributes": curves})
-    manifest = folder / runs.MANIFEST
-    if manifest.is_file():
-        # Only this entry: an export in a subfolder has a manifest of its own.
-        runs.write_json(
-            manifest, runs.read_json(manifest, "a model folder has one") | {runs.CALIBRATION: runs.sha256(path)}
-        )
-
-
-def read_calibration(path: Path) -> Calibration:
-    """Reads calibration.json. Raises ModelError for a file that `write_calibration` did not write."""
-    content = runs.read_json(path, "retort calibrate writes it")
-    try:
-        if content["schema"] != _SCHEMA:
-            raise ModelError(f"{path}: schema {content['schema']}, this retort reads {_SCHEMA}; calibrate again")
-        return Calibration({str(name): _curve(one) for name, one in content["attributes"].items()})
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ModelError(f"{path}: not a calibration ({error!r}); calibrate again") from error
-
-
-def _curve(content: Mapping[str, Any]) -> Curve:
-    scores, calibrated = (np.asarray(content[key], np.float64) for key in ("scores", "calibrated"))
-    if scores.ndim != 1 or scores.shape != calibrated.shape or len(scores) < 2:
-        raise ValueError(f"knots of shapes {scores.shape} and {calibrated.shape}")
-    within = ((calibrated >= 0) & (calibrated <= 1)).all()  # false for NaN
-    if (scores[0], scores[-1]) != (0, 1) or not ((np.diff(scores) > 0) & (np.diff(calibrated) > 0)).all() or not within:
-        raise ValueError("knots that do not rise from 0 to 1")
-    return Curve(scores, calibrated)
+    def __call__(self, probabilities: Array) -> Array:
+        """(n, n_labels), calibrated."""
+        if not any(self.maps):
+            return probabilities
+        columns = zip(self.maps, probabilities.T, strict=True)
+        return np.stack([column if found is None else found(column) for found, column in columns], axis=1)

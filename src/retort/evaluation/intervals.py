@@ -1,33 +1,46 @@
-"""Analytic 95 % intervals for few observations, where the bootstrap is too narrow.
+"""95 % intervals from a variance, on scales that keep them within a metric's bounds, or from counts without one.
 
-Resampling five correct answers gives five correct answers every time: an interval of zero width. With fewer than
-`FEW` observations on either side these intervals replace the bootstrap's.
+Where every comment has the same influence (75 correct of 75) the variance is 0 and says nothing: there the intervals
+of Wilson and Newcombe, from the number of comments alone, replace it.
 """
 
 import math
 
-from scipy import optimize, stats
+from scipy import optimize
 
 Interval = tuple[float, float]
 
-# Successes or failures (positives or negatives, for the ranking metrics) below which the bootstrap is not used.
+# Positives or negatives below which readers are told that a figure rests on few comments.
 FEW = 10
 
 Z = 1.959963984540054
-# The normal quantile of a power of 80 %.
-Z_POWER = 0.8416212335729143
 
 
-def wilson(successes: float, number: float) -> Interval:
+def wilson(successes: float, number: float, quantile: float = Z) -> Interval:
     """The interval of a proportion (Wilson 1927; recommended for small n by Brown, Cai and DasGupta 2001,
-    doi:10.1214/ss/1009213286). Never of zero width. `number` above 0."""
-    share = successes / number
-    middle = (share + Z**2 / (2 * number)) / (1 + Z**2 / number)
-    half = Z / (1 + Z**2 / number) * math.sqrt(share * (1 - share) / number + Z**2 / (4 * number**2))
+    doi:10.1214/ss/1009213286). Never of zero width. `number` above 0; quantile: standard errors on either side."""
+    share, squared = successes / number, quantile**2
+    middle = (share + squared / (2 * number)) / (1 + squared / number)
+    half = quantile / (1 + squared / number) * math.sqrt(share * (1 - share) / number + squared / (4 * number**2))
     return max(0.0, middle - half), min(1.0, middle + half)
 
 
-def f1_interval(hits: int, errors: int) -> Interval:
+def wilson_of_variance(share: float, variance: float, quantile: float) -> Interval:
+    """Wilson's interval with the effective number of comments, at which a proportion would have this variance
+    (Korn and Graubard 1998). share strictly between 0 and 1, variance above 0."""
+    number = share * (1 - share) / variance
+    return wilson(share * number, number, quantile)
+
+
+def logit_interval(share: float, variance: float, quantile: float) -> Interval:
+    """Symmetric in log odds, so that it stays in (0, 1) (for average precision: Boyd, Eng and Page 2013,
+    doi:10.1007/978-3-642-40994-3_29). share strictly between 0 and 1."""
+    half = quantile * math.sqrt(variance) / (share * (1 - share))
+    odds = math.log(share / (1 - share))
+    return _logistic(odds - half), _logistic(odds + half)
+
+
+def f1_interval(hits: float, errors: float) -> Interval:
     """The interval of F1 from true positives and errors (false positives + false negatives).
 
     tp / (tp + fp + fn) is a proportion, and F1 = 2p / (1 + p) grows with it (Hand, Christen and Kirielle
@@ -51,31 +64,6 @@ def auc_interval(auc: float, positives: int, negatives: int) -> Interval:
     return float(low), float(high)
 
 
-def paired_shares(only_a: int, only_b: int, number: int) -> Interval:
-    """The interval of a difference of two paired proportions, share a - share b (Tango 1998,
-    doi:10.1002/(SICI)1097-0258(19980430)17:8<891::AID-SIM780>3.0.CO;2-B).
-
-    only_a, only_b: comments that only one of the two answers correctly. Never of zero width, even when both are 0.
-    """
-
-    def score(delta: float) -> float:
-        a = 2 * number
-        b = -only_a - only_b + (2 * number - only_a + only_b) * delta
-        c = -only_b * delta * (1 - delta)
-        share = (math.sqrt(max(b * b - 4 * a * c, 0.0)) - b) / (2 * a)
-        variance = number * (2 * share + delta * (1 - delta))
-        gap = only_a - only_b - number * delta
-        if variance <= 0:
-            return math.copysign(math.inf, gap) if gap else 0.0
-        return gap / math.sqrt(variance)
-
-    difference = (only_a - only_b) / number
-    edge = 1 - 1e-9
-    low = optimize.brentq(lambda d: min(score(d), 1e6) - Z, -edge, difference) if only_b < number else -1.0
-    high = optimize.brentq(lambda d: max(score(d), -1e6) + Z, difference, edge) if only_a < number else 1.0
-    return float(low), float(high)
-
-
 def difference_from_parts(a: float, a_interval: Interval, b: float, b_interval: Interval) -> Interval:
     """The interval of a - b from the intervals of a and b (MOVER: Newcombe 1998; Zou and Donner 2008,
     doi:10.1002/sim.3095). It assumes that a and b are independent, so it is too wide for paired models."""
@@ -84,20 +72,10 @@ def difference_from_parts(a: float, a_interval: Interval, b: float, b_interval: 
     return max(low, -1.0), min(high, 1.0)
 
 
-def mcnemar(only_a: int, only_b: int) -> float:
-    """The exact two-sided p value of the hypothesis that two models err equally often (McNemar 1947, binomial form)."""
-    disputed = only_a + only_b
-    return float(stats.binomtest(only_a, disputed).pvalue) if disputed else 1.0
-
-
-def comments_needed(rows: int, standard_error: float, difference: float) -> int:
-    """Test comments needed to show a difference of this size with 80 % power at 5 % (errors shrink with sqrt(n)).
-
-    `standard_error` is that of the difference on `rows` comments; `difference` is not 0.
-    """
-    return max(2, math.ceil(rows * ((Z + Z_POWER) * standard_error / abs(difference)) ** 2))
-
-
 def comments_for_half_width(rows: int, low: float, high: float, half_width: float) -> int:
     """Test comments needed to narrow an interval on `rows` comments to ± `half_width` (errors shrink with sqrt(n))."""
     return max(2, math.ceil(rows * ((high - low) / 2 / half_width) ** 2))
+
+
+def _logistic(odds: float) -> float:
+    return 1 / (1 + math.exp(-odds)) if odds > -700 else 0.0

@@ -6,22 +6,36 @@ Conventions where a quotient is 0/0:
 - no positive label: recall, F1, average precision do not exist; one class only: nor do MCC and ROC-AUC.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn import metrics as sk
+
+from retort.evaluation.ranking import average_precision, roc_auc
 
 Array = NDArray[Any]
 
-METRICS = ("accuracy", "precision", "recall", "f1", "mcc", "roc_auc", "average_precision", "brier", "ece")
+METRICS = (
+    "accuracy", "precision", "recall", "f1", "f1_at_half", "mcc", "roc_auc", "average_precision", "brier", "ece",
+)  # fmt: skip
+
+# Those that follow from the confusion matrix alone.
+COUNTED = ("accuracy", "precision", "recall", "f1", "mcc")
+
+_NEED_POSITIVES = ("recall", "f1", "f1_at_half", "mcc", "roc_auc", "average_precision")
+
+# The threshold of f1_at_half, whatever threshold is in use.
+HALF = 0.5
 
 ECE_BINS = 15
 
 
-def measure(labels: Array, probabilities: Array, threshold: float) -> dict[str, float | None]:
-    """Every metric of `METRICS` for one label; None where `why_missing` gives the reason.
+def measure(
+    labels: Array, probabilities: Array, threshold: float, metrics: Sequence[str] = METRICS
+) -> dict[str, float | None]:
+    """Metrics of one label, each of `METRICS` unless some are named; None where `why_missing` gives the reason.
 
     labels: (n,) of 0 and 1; rows whose label is NaN are left out. probabilities: (n,) in [0, 1].
     A probability at or above `threshold` is a positive verdict. Raises ValueError for unequal lengths
@@ -30,18 +44,20 @@ def measure(labels: Array, probabilities: Array, threshold: float) -> dict[str, 
     labels, probabilities = rated(labels, probabilities)
     missing = why_missing(labels, probabilities, threshold)
     verdicts = probabilities >= threshold
+    positive = labels == 1
+
+    def of_verdicts(metric: str, verdict: Array) -> float:
+        return float(counted(metric, np.bincount(2 * positive + verdict, minlength=4)))
+
     compute: dict[str, Callable[[], Any]] = {
-        "accuracy": lambda: sk.accuracy_score(labels, verdicts),
-        "precision": lambda: sk.precision_score(labels, verdicts),
-        "recall": lambda: sk.recall_score(labels, verdicts),
-        "f1": lambda: sk.f1_score(labels, verdicts, zero_division=0.0),
-        "mcc": lambda: sk.matthews_corrcoef(labels, verdicts),
-        "roc_auc": lambda: sk.roc_auc_score(labels, probabilities),
-        "average_precision": lambda: sk.average_precision_score(labels, probabilities),
+        **{name: partial(of_verdicts, name, verdicts) for name in COUNTED},
+        "f1_at_half": lambda: of_verdicts("f1", probabilities >= HALF),
+        "roc_auc": lambda: roc_auc(labels, probabilities),
+        "average_precision": lambda: average_precision(labels, probabilities),
         "brier": lambda: np.mean((probabilities.astype(np.float64) - labels) ** 2),
         "ece": lambda: expected_calibration_error(labels, probabilities),
     }
-    return {name: None if name in missing else float(compute[name]()) for name in METRICS}
+    return {name: None if name in missing else float(compute[name]()) for name in metrics}
 
 
 def why_missing(labels: Array, probabilities: Array, threshold: float) -> dict[str, str]:
@@ -53,10 +69,36 @@ def why_missing(labels: Array, probabilities: Array, threshold: float) -> dict[s
     if labels.all():
         missing |= dict.fromkeys(("mcc", "roc_auc"), "every comment is positive")
     if not labels.any():
-        missing |= dict.fromkeys(("recall", "f1", "mcc", "roc_auc", "average_precision"), "no comment is positive")
+        missing |= dict.fromkeys(_NEED_POSITIVES, "no comment is positive")
     if not (probabilities >= threshold).any():
         missing["precision"] = f"no comment was given {threshold:g} or more"
     return missing
+
+
+def counted(metric: str, cells: Array) -> Array:
+    """Accuracy, precision, recall, F1 or MCC from confusion matrices; NaN where it does not exist.
+
+    cells: (..., 4) counts: true negatives, false positives, false negatives, true positives. Returns (...).
+    """
+    tn, fp, fn, tp = np.moveaxis(np.asarray(cells, np.float64), -1, 0)
+    if metric == "mcc":
+        both = (tp + fn > 0) & (tn + fp > 0)
+        spread = (tp + fn) * (tn + fp) * (tp + fp) * (tn + fn)
+        return np.asarray(np.where(both, (tp * tn - fp * fn) / np.sqrt(np.where(spread > 0, spread, np.inf)), np.nan))
+    above, below = quotient(metric, cells)
+    exists = (below > 0) & (tp + fn > 0) if metric == "f1" else below > 0
+    return np.asarray(np.divide(above, below, out=np.full(np.shape(above), np.nan), where=exists))
+
+
+def quotient(metric: str, cells: Array) -> tuple[Array, Array]:
+    """(dividend, divisor) of accuracy, precision, recall or F1; both are sums over comments. cells as for `counted`."""
+    tn, fp, fn, tp = np.moveaxis(np.asarray(cells, np.float64), -1, 0)
+    return {
+        "accuracy": (tp + tn, tp + tn + fp + fn),
+        "precision": (tp, tp + fp),
+        "recall": (tp, tp + fn),
+        "f1": (2 * tp, 2 * tp + fp + fn),
+    }[metric]
 
 
 def rated(labels: Array, probabilities: Array) -> tuple[Array, Array]:
@@ -69,7 +111,7 @@ def rated(labels: Array, probabilities: Array) -> tuple[Array, Array]:
         raise ValueError(f"labels {labels.shape} and probabilities {probabilities.shape}: give two of (n,)")
     kept = ~np.isnan(labels)
     labels, probabilities = labels[kept], probabilities[kept]
-    if not np.isin(labels, (0, 1)).all():
+    if not ((labels == 0) | (labels == 1)).all():
         raise ValueError("labels other than 0, 1 and NaN; apply the label threshold first")
     if not np.isfinite(probabilities).all():
         raise ValueError("probabilities that are not finite; check the model that made them")

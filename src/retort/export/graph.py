@@ -1,4 +1,4 @@
-"""A BERT classifier as an ONNX graph, in fp32."""
+"""A classifier as an ONNX graph, in fp32."""
 
 import contextlib
 import logging
@@ -11,12 +11,15 @@ from transformers import BertForSequenceClassification
 
 from retort.inference.onnx_predictor import INPUTS, OUTPUT
 from retort.models.first_token import first_token_only
+from retort.models.static import StaticClassifier
+
+Classifier = BertForSequenceClassification | StaticClassifier
 
 
 class _Logits(torch.nn.Module):
     """The classifier with the inputs and the output of the exported file."""
 
-    def __init__(self, classifier: BertForSequenceClassification) -> None:
+    def __init__(self, classifier: Classifier) -> None:
         super().__init__()
         self.classifier = classifier
 
@@ -25,16 +28,10 @@ class _Logits(torch.nn.Module):
         return logits
 
 
-def onnx_graph(model: BertForSequenceClassification) -> onnx.ModelProto:
+def onnx_graph(model: Classifier) -> onnx.ModelProto:
     """The model for any number of windows of any length up to its number of positions; `model` is left as it was."""
-    # Eager attention needs half as many nodes as the fused implementation.
-    before = model.config._attn_implementation
-    model.set_attn_implementation("eager")
-    try:
-        with quiet(), torch.inference_mode(), first_token_only(model):
-            proto = _exported(model)
-    finally:
-        model.set_attn_implementation(before)
+    with quiet(), torch.inference_mode(), _eager_attention(model), first_token_only(model):
+        proto = _exported(model)
     # The traces name files of the machine that exported it.
     for node in proto.graph.node:
         node.ClearField("metadata_props")
@@ -42,10 +39,25 @@ def onnx_graph(model: BertForSequenceClassification) -> onnx.ModelProto:
     return proto
 
 
-def _exported(model: BertForSequenceClassification) -> onnx.ModelProto:
+@contextlib.contextmanager
+def _eager_attention(model: Classifier) -> Iterator[None]:
+    """Attention that needs half as many nodes as the fused implementation, until the block ends."""
+    if isinstance(model, StaticClassifier):
+        yield
+        return
+    before = model.config._attn_implementation
+    model.set_attn_implementation("eager")
+    try:
+        yield
+    finally:
+        model.set_attn_implementation(before)
+
+
+def _exported(model: Classifier) -> onnx.ModelProto:
     ids = torch.ones((2, 8), dtype=torch.int64)
     windows = torch.export.Dim("windows")
-    tokens = torch.export.Dim("tokens", min=2, max=model.config.max_position_embeddings)
+    positions = None if isinstance(model, StaticClassifier) else model.config.max_position_embeddings
+    tokens = torch.export.Dim("tokens", min=2, max=positions)
     program = torch.onnx.export(
         _Logits(model).eval(),
         (ids, torch.ones_like(ids)),

@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from transformers import BertForSequenceClassification
 
 from retort import runs
-from retort.errors import RunError
+from retort.errors import ConfigError, RunError
 from retort.export.card import card
 from retort.export.graph import onnx_graph, quiet
 from retort.export.int8 import quantized, ready_for_int8
@@ -19,6 +20,7 @@ from retort.inference.golden import FP32_TOLERANCE, INT8_TOLERANCE, write_golden
 from retort.inference.onnx_predictor import FP32, INT8, onnx_model
 from retort.inference.reading import Model, Probabilities
 from retort.models.classifier import load_tokenizer
+from retort.models.static import StaticClassifier
 from retort.progress import StageProgress
 from retort.provenance import provenance
 from retort.whole_folder import refuse_existing, written_whole
@@ -38,6 +40,8 @@ def export(
     refuse_existing(out)
     progress("loading", 0, 1)
     source = read_source(folder)
+    if int8 and isinstance(source.model, StaticClassifier):
+        raise ConfigError(f"{folder}: a static student has no matrix products to speed up; export it without --int8")
     checked, calibration = read_rows(folder, source, data, columns, int8=int8)
     about = _about(source, INT8 if int8 else FP32)
     with written_whole(out) as partial:
@@ -52,7 +56,8 @@ def export(
         size = {"before": source.bytes, "after": (partial / runs.ONNX_MODEL).stat().st_size}
         (partial / runs.MODEL_CARD).write_text(card(about, found, calibration, size), "utf-8")
         tolerance = INT8_TOLERANCE if int8 else FP32_TOLERANCE
-        write_golden(partial, source.attributes, lambda texts: exported(texts).probabilities, tolerance)
+        calibrated = source.calibration
+        write_golden(partial, source.attributes, lambda texts: calibrated(exported(texts).probabilities), tolerance)
         runs.write_manifest(partial)
     return {"model": str(folder), "out": str(out), "format": about["format"], "bytes": size, "parity": figures}
 
@@ -74,17 +79,26 @@ def _write_model(source: Source, calibration: CalibrationTexts | None, folder: P
     if calibration is None:
         path.write_bytes(onnx_graph(source.model).SerializeToString())
     else:
+        assert isinstance(source.model, BertForSequenceClassification)
         windows = source.scorer().reader.read(calibration.texts).windows
         graph = onnx_graph(ready_for_int8(source.model, windows))
         with quiet():
             quantized(graph, path)
     load_tokenizer(source.folder).save(str(folder / runs.TOKENIZER))
-    (folder / runs.CONFIG).write_text(source.model.config.to_json_string(), "utf-8")
+    (folder / runs.CONFIG).write_text(_config(source), "utf-8")
+
+
+def _config(source: Source) -> str:
+    model = source.model
+    if isinstance(model, StaticClassifier):
+        return model.weights().config(source.attributes)
+    return model.config.to_json_string()
 
 
 def _parity(source: Source, exported: Model, checked: ParityRows, progress: StageProgress) -> Parity:
-    before = _scored(source.scorer(), checked.texts, "scoring with the model", progress)
-    after = _scored(exported, checked.texts, "scoring with the export", progress)
+    """Compares what people see: calibrated probabilities, and verdicts at the model's thresholds."""
+    before = source.calibration(_scored(source.scorer(), checked.texts, "scoring with the model", progress))
+    after = source.calibration(_scored(exported, checked.texts, "scoring with the export", progress))
     return parity(before, after, checked.labels, source.thresholds, source.primary, checked.origin)
 
 

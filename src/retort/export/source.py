@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from retort import runs
-from retort.inference.folders import checked_about, model_sha256, primary_of
+from retort.evaluation.calibration import Calibration
+from retort.inference.folders import checked_about, model_sha256, primary_of, recorded_calibration
 from retort.inference.loaders import loader_of
 from retort.inference.reading import WindowedModel
 from retort.inference.torch_scorer import torch_model
@@ -13,6 +14,8 @@ from retort.tasks import Task, recorded_task
 
 if TYPE_CHECKING:
     from transformers import BertForSequenceClassification
+
+    from retort.models.static import StaticClassifier
 
 
 @dataclass(frozen=True)
@@ -22,7 +25,7 @@ class Source:
     about: the folder's retort.json. folder: where it comes from, its tokenizer included. sha256: identifies its model.
     """
 
-    model: "BertForSequenceClassification"
+    model: "BertForSequenceClassification | StaticClassifier"
     about: dict[str, Any]
     folder: Path
     sha256: str
@@ -48,6 +51,11 @@ class Source:
         return primary_of(self.task, self.attributes)
 
     @property
+    def calibration(self) -> Calibration:
+        """What makes the classifier's probabilities those that people see, of the export too."""
+        return recorded_calibration(self.folder, self.about)
+
+    @property
     def bytes(self) -> int:
         """The size of the weights in bytes."""
         return sum(tensor.numel() * tensor.element_size() for tensor in self.model.parameters())
@@ -58,6 +66,6 @@ class Source:
 
 
 def read_source(folder: Path) -> Source:
-    """The model of a folder, with an adapter merged. Raises ModelError when it is unfit or no BERT in torch."""
+    """The model of a folder, with an adapter merged. Raises ModelError when it is unfit or not made in torch."""
     about = checked_about(folder)
     return Source(loader_of(folder, about).plain(folder, about), about, folder, model_sha256(folder))

@@ -1,7 +1,8 @@
 """Which words of a comment account for its score: the weight of each, and which of them to highlight.
 
 A weight is what a word adds to one attribute's log-odds (natural logarithm): +0.7 doubles the odds, a negative weight
-lowers them. Two methods compute weights; one rule says which words are highlighted.
+lowers them. The log-odds are the model's own, before calibration, which treats all words of a comment alike. Two
+methods compute weights; one rule says which words are highlighted.
 """
 
 from collections.abc import Sequence
@@ -124,7 +125,7 @@ def leave_out(classifier: Classifier, column: int, passages: Sequence[Passage]) 
     alone = [passage.text[slice(*word)] for passage in passages for word in passage.words]
     # Each distinct text is rated once: a word may occur twice.
     texts = list(dict.fromkeys([NO_WORDS, *wholes, *without, *alone]))
-    probabilities = np.clip(classifier.probabilities(texts)[:, column], _MARGIN, 1 - _MARGIN)
+    probabilities = np.clip(classifier.uncalibrated(texts)[:, column], _MARGIN, 1 - _MARGIN)
     by_text = dict(zip(texts, np.log(probabilities / (1 - probabilities)), strict=True))
 
     def log_odds(texts: Sequence[str]) -> Values:

@@ -1,11 +1,13 @@
 """A model folder before its model is loaded: what it records, and whether it is whole."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from retort import runs, text
 from retort.errors import ModelError
+from retort.evaluation.calibration import Calibration
+from retort.evaluation.review import Band
 from retort.inference.foreign import foreign_about
 from retort.tasks import Task
 
@@ -16,6 +18,7 @@ _NEEDED = (
     "arm", "task", "role", "loader", "attributes", "label_threshold", "thresholds", "max_length",
     "normaliser_version", "base",
 )  # fmt: skip
+_NOT_WRITTEN_BY_RETORT = (KeyError, TypeError, ValueError, AttributeError, ZeroDivisionError)
 # Files of weights, where a folder has no manifest for the whole of it.
 _WEIGHTS = (
     runs.ONNX_MODEL,
@@ -75,6 +78,30 @@ def checked_about(folder: Path) -> dict[str, Any]:
 def primary_of(task: Task, attributes: Sequence[str]) -> str:
     """The attribute that decides a model's verdict: the task's primary label, or the only label of a foreign model."""
     return task.primary if task.primary in attributes else attributes[0]
+
+
+def recorded_calibration(folder: Path, about: Mapping[str, Any]) -> Calibration:
+    """That of a folder's retort.json; one that changes nothing where none is recorded. Raises ModelError."""
+    try:
+        return Calibration.of(about, about["attributes"])
+    except _NOT_WRITTEN_BY_RETORT as error:
+        raise _unfit(folder, "calibration", error) from error
+
+
+def recorded_bands(folder: Path, about: Mapping[str, Any]) -> dict[str, dict[str, Band]]:
+    """Attribute -> share of the comments -> probabilities between which people should look. Raises ModelError."""
+    try:
+        return {
+            str(name): {str(share): (float(low), float(high)) for share, (low, high) in bands.items()}
+            for name, bands in (about.get("review_bands") or {}).items()
+        }
+    except _NOT_WRITTEN_BY_RETORT as error:
+        raise _unfit(folder, "review_bands", error) from error
+
+
+def _unfit(folder: Path, key: str, error: Exception) -> ModelError:
+    path = folder / runs.RETORT
+    return ModelError(f"{path}: {key} not as retort writes it ({error!r}); take a whole copy of the arm")
 
 
 def model_sha256(folder: Path) -> str:

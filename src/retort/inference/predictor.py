@@ -1,15 +1,17 @@
 """Loads a model from its folder and rates comments: a trained arm, its export, or a classifier made elsewhere."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from retort import runs, text
-from retort.errors import DataError
-from retort.inference.folders import checked_about, model_sha256, primary_of
+from retort.errors import ConfigError, DataError
+from retort.evaluation.calibration import Calibration
+from retort.evaluation.review import Band, in_band, share_name
+from retort.inference.folders import checked_about, model_sha256, primary_of, recorded_bands, recorded_calibration
 from retort.inference.loaders import loader_of
 from retort.inference.reading import Model, Probabilities, Scored
 from retort.tasks import Outcome, Task, recorded_task
@@ -25,7 +27,8 @@ class Answer:
     outcome: the verdict in the program's own terms. verdict: the task's key for it, in JSON and files. threshold: that
     of the primary attribute. probabilities: attribute -> probability, in the classifier's order. tokens: how many were
     read, [CLS] and [SEP] not counted (words where the model reads words), in `windows` windows. truncated: whether the
-    comment is longer than what was read. warnings: sentences that contain nothing of the comment's text.
+    comment is longer than what was read. warnings: sentences that contain nothing of the comment's text. to_review: it
+    is unsure because its probability is among those that people should review.
     """
 
     outcome: Outcome
@@ -36,6 +39,7 @@ class Answer:
     windows: int
     truncated: bool
     warnings: tuple[str, ...]
+    to_review: bool = False
 
     def as_json(self, index: int) -> dict[str, Any]:
         """The keys that every output of retort uses; `index` is the comment's place in the request."""
@@ -53,8 +57,10 @@ class Classifier:
 
     task: what is judged, with the words of a verdict; a model may rate only some of its labels. thresholds: attribute
     -> probability at or above which it is present. sha256: of the folder's manifest.json, or of its weights when it
-    has none. format: torch, onnx fp32, onnx int8 or tfidf. max_length: tokens of one window. Safe to call from several
-    threads.
+    has none. format: torch, onnx fp32, onnx int8, static or tfidf. max_length: tokens of one window. model: gives its
+    own probabilities, which `calibration` makes those of every answer. review_bands: attribute -> share of the
+    comments -> probabilities between which people should look; review: that of the primary attribute in use, if any.
+    device: what it runs on, as torch names it. Safe to call from several threads.
     """
 
     arm: str
@@ -65,33 +71,54 @@ class Classifier:
     format: str
     max_length: int
     model: Model
+    calibration: Calibration = field(default_factory=Calibration)
+    review_bands: Mapping[str, Mapping[str, Band]] = field(default_factory=dict)
+    review: Band | None = None
+    device: str = "cpu"
 
     @classmethod
-    def load(cls, folder: str | Path, *, threads: int | None = None, truncate: bool = False) -> "Classifier":
+    def load(
+        cls, folder: str | Path, *, threads: int | None = None, truncate: bool = False, device: str = "auto"
+    ) -> "Classifier":
         """A model folder: an arm of a run, its export, or any Hugging Face BERT classifier.
 
         threads: how many share the work on one comment, by default one per core. With `truncate` only the first
-        `max_length` tokens of a comment are read: faster, but what follows is ignored. Raises ModelError when the
-        folder is missing or unfit, or was changed since its manifest was written.
+        `max_length` tokens of a comment are read: faster, but what follows is ignored. device: such as cpu, cuda:1 or
+        mps; "auto" is the accelerator where there is one, for a model in torch. Raises ModelError when the folder is
+        missing or unfit, or was changed since its manifest was written, ConfigError for a device that is not here.
         """
         path = Path(folder)
         about = checked_about(path)
-        form, model = loader_of(path, about).load(path, about, threads, truncate)
+        loaded = loader_of(path, about).load(path, about, threads, truncate, device)
         return cls(
             about["arm"],
             recorded_task(about["task"], path / runs.RETORT),
             tuple(about["attributes"]),
             {str(name): float(value) for name, value in about["thresholds"].items()},
             model_sha256(path),
-            form,
+            loaded.format,
             int(about["max_length"]),
-            model,
+            loaded.model,
+            recorded_calibration(path, about),
+            recorded_bands(path, about),
+            device=loaded.device,
         )
 
     @property
     def primary(self) -> str:
         """The attribute that decides the verdict."""
         return primary_of(self.task, self.attributes)
+
+    def reviewing(self, share: float) -> "Classifier":
+        """The same, with the verdict unsure for about this share of the comments, those that people should review.
+
+        Raises ConfigError, naming the shares that there are, when validation chose no band for this one.
+        """
+        bands = self.review_bands.get(self.primary, {})
+        if share_name(share) not in bands:
+            known = f"it has {', '.join(bands)}" if bands else "it has none; compare again to get some"
+            raise ConfigError(f"review {share:g}: {self.arm} has no band for this share of the comments; {known}")
+        return replace(self, review=bands[share_name(share)])
 
     def read(self, texts: Sequence[str]) -> list[Answer]:
         """One answer for each text. Raises DataError for a blank one."""
@@ -105,7 +132,15 @@ class Classifier:
         """(n, n_attributes), in the order of `texts` and `attributes`. Raises DataError for a blank text."""
         return self._scored(texts).probabilities
 
+    def uncalibrated(self, texts: Sequence[str]) -> Probabilities:
+        """As `probabilities`, the model's own before its calibration."""
+        return self._of_model(texts).probabilities
+
     def _scored(self, texts: Sequence[str]) -> Scored:
+        scored = self._of_model(texts)
+        return replace(scored, probabilities=self.calibration(scored.probabilities))
+
+    def _of_model(self, texts: Sequence[str]) -> Scored:
         for index, one in enumerate(texts):
             if text.is_blank(one):
                 raise DataError(f"text {index}: blank; give a comment to judge")
@@ -116,12 +151,15 @@ class Classifier:
 
     def _answers(self, scored: Scored) -> Iterator[Answer]:
         primary, threshold = self.primary, self.thresholds[self.primary]
+        column = self.attributes.index(primary)
         for row, tokens, unknown, windows, truncated in zip(
             scored.probabilities, scored.tokens, scored.unknown, scored.windows, scored.truncated, strict=True
         ):
             by_name = {name: float(value) for name, value in zip(self.attributes, row, strict=True)}
-            unsure = unknown >= _UNKNOWN_SHARE * tokens
-            outcome: Outcome = "unsure" if unsure else "positive" if by_name[primary] >= threshold else "negative"
+            unreadable = unknown >= _UNKNOWN_SHARE * tokens
+            to_review = self.review is not None and bool(in_band(row[column], self.review))
+            side: Outcome = "positive" if by_name[primary] >= threshold else "negative"
+            outcome: Outcome = "unsure" if unreadable or to_review else side
             yield Answer(
                 outcome=outcome,
                 verdict=self.task.keys[outcome],
@@ -130,7 +168,8 @@ class Classifier:
                 tokens=int(tokens),
                 windows=int(windows),
                 truncated=bool(truncated),
-                warnings=(_why_unsure(int(unknown), int(tokens)),) if unsure else (),
+                warnings=(_why_unsure(int(unknown), int(tokens)),) if unreadable else (),
+                to_review=to_review and not unreadable,
             )
 
 

@@ -14,7 +14,7 @@ from tokenizers import Tokenizer
 
 from retort.data.batches import Frame, Ids, Integers, Tokens, prepared_tokenizer, token_ids
 from retort.errors import ModelError
-from retort.models.probability import sigmoid
+from retort.evaluation.probability import sigmoid
 
 Probabilities = npt.NDArray[np.float64]
 Booleans = npt.NDArray[np.bool_]

@@ -18,7 +18,10 @@ FORMAT = "torch"
 
 @dataclass(frozen=True)
 class TorchScorer:
-    """Logits of a classifier, (n windows, n attributes), in fp32 on the device that it is on."""
+    """Logits of a classifier, (n windows, n attributes), in fp32 on the device that it is on.
+
+    Safe to call from several threads; an accelerator computes one call after the other.
+    """
 
     model: torch.nn.Module
 
@@ -33,14 +36,18 @@ def torch_model(
     *,
     threads: int | None = None,
     truncate: bool = False,
+    device: torch.device | None = None,
 ) -> WindowedModel:
     """Scores whole comments with `model`, which is permanently restricted to the first token in its last layer.
 
     threads: set for the whole process, as torch has one number of threads. truncate: read one window per comment.
-    Raises ModelError when the tokenizer cannot be loaded.
+    device: where the model is moved; without one it stays where it is. Raises ModelError when the tokenizer cannot be
+    loaded.
     """
     if threads is not None:
         torch.set_num_threads(threads)
+    if device is not None:
+        model.to(device)
     model.eval()
     use_first_token(model)
     reader = Reader(load_tokenizer(tokenizer_folder), max_length, truncate=truncate)

@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 from transformers import BertForSequenceClassification
 
 from retort import runs
-from retort.config import LoraSettings, TrainingSettings
+from retort.config import ALL_LINEAR, LoraSettings, TrainingSettings
 from retort.errors import ConfigError, ModelError, first_line
 
 HEAD = "classifier"
@@ -40,7 +40,7 @@ def with_adapter(
     base_name is recorded in the adapter's config as its base. scratch_dir keeps the initial adapter for `save_adapter`
     where the variant needs it. Raises ConfigError for a target module that the model lacks.
     """
-    require_modules(model, settings)
+    require_modules(model, settings, pooler=pooler)
     model.name_or_path = base_name
     init: Literal["gaussian", "pissa"] | bool = True if settings.init == "default" else settings.init
     config = LoraConfig(
@@ -48,7 +48,8 @@ def with_adapter(
         r=settings.r,
         lora_alpha=settings.alpha,
         lora_dropout=settings.dropout,
-        target_modules=list(settings.target_modules),
+        target_modules=ALL_LINEAR if settings.target_modules == ALL_LINEAR else list(settings.target_modules),
+        # peft adapts nothing within these.
         modules_to_save=[HEAD, POOLER] if pooler else [HEAD],
         use_rslora=settings.use_rslora,
         use_dora=settings.use_dora,
@@ -64,12 +65,21 @@ def with_adapter(
     return adapted
 
 
-def require_modules(model: torch.nn.Module, settings: LoraSettings) -> None:
-    """Raises ConfigError for a target module that the model lacks."""
-    modules = {name.rpartition(".")[2] for name, _ in model.named_modules()}
-    unknown = [name for name in settings.target_modules if name not in modules]
-    if unknown:
-        raise ConfigError(f"lora.target_modules: the base has no module {unknown[0]!r}; BERT's are query, key, value")
+def require_modules(model: torch.nn.Module, settings: LoraSettings, *, pooler: bool = False) -> None:
+    """Raises ConfigError for a target that is no linear layer of the model, nor the end of the name of one.
+
+    The head is no target, and with `pooler` nor is the pooler: they are trained whole.
+    """
+    if settings.target_modules == ALL_LINEAR:
+        return
+    whole = (HEAD, f"bert.{POOLER}.") if pooler else (HEAD,)
+    linear = [n for n, m in model.named_modules() if isinstance(m, torch.nn.Linear) and not n.startswith(whole)]
+    for target in settings.target_modules:
+        if not any(f".{name}".endswith(f".{target}") for name in linear):
+            raise ConfigError(
+                f"lora.target_modules: the base has no linear layer {target!r} to adapt; BERT's are query, key, "
+                f"value, attention.output.dense, intermediate.dense, output.dense and pooler.dense, or {ALL_LINEAR}"
+            )
 
 
 def lora_plus_optimizer(model: PeftModel, settings: TrainingSettings, ratio: float) -> torch.optim.Optimizer:

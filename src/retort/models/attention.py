@@ -9,7 +9,7 @@ from torch import Tensor
 from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.masking_utils import eager_mask
 
-from retort.models.bert import inner_bert
+from retort.models.bert import bert_within
 from retort.models.dropout import dropout as quick_dropout
 
 _NAME = "retort_eager"
@@ -41,11 +41,16 @@ AttentionMaskInterface.register(_NAME, eager_mask)
 
 @contextlib.contextmanager
 def attention_for_training(model: torch.nn.Module, device: torch.device) -> Iterator[None]:
-    """Eager attention on a CPU until the block ends; it computes the same as the model's own implementation."""
-    bert = inner_bert(model)
+    """Eager attention on a CPU until the block ends; it computes the same as the model's own implementation.
+
+    A model without attention stays as it is.
+    """
+    bert = bert_within(model)
+    if bert is None or device.type != "cpu":
+        yield
+        return
     before = bert.config._attn_implementation
-    if device.type == "cpu":
-        bert.set_attn_implementation(_NAME)
+    bert.set_attn_implementation(_NAME)
     try:
         yield
     finally:

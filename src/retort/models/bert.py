@@ -4,12 +4,17 @@ import torch
 from transformers import BertForSequenceClassification
 
 
-def inner_bert(model: torch.nn.Module) -> BertForSequenceClassification:
+def bert_within(model: torch.nn.Module) -> BertForSequenceClassification | None:
     """`model` itself, or the classifier that an adapter, a compiled or a distributed model wraps.
 
-    Raises TypeError when there is none.
+    None for a static student, which has no layers.
     """
-    for module in model.modules():
-        if isinstance(module, BertForSequenceClassification):
-            return module
-    raise TypeError(f"{type(model).__name__} holds no BertForSequenceClassification")
+    return next((module for module in model.modules() if isinstance(module, BertForSequenceClassification)), None)
+
+
+def inner_bert(model: torch.nn.Module) -> BertForSequenceClassification:
+    """As `bert_within`. Raises TypeError when there is none."""
+    found = bert_within(model)
+    if found is None:
+        raise TypeError(f"{type(model).__name__} holds no BertForSequenceClassification")
+    return found

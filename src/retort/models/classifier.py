@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from safetensors import safe_open
+from safetensors.torch import save_file
 from tokenizers import Tokenizer
 from transformers import AutoConfig, AutoTokenizer, BertForSequenceClassification, PretrainedConfig
 from transformers.utils import logging as transformers_logging
@@ -152,6 +153,9 @@ def save_classifier(
     folder.mkdir(parents=True, exist_ok=True)
     with _quietly():
         model.save_pretrained(folder)
+    if not (folder / runs.WEIGHTS).is_file():  # of several processes, transformers writes on the first alone
+        model.config.save_pretrained(folder)
+        save_file(model.state_dict(), folder / runs.WEIGHTS, metadata={"format": "pt"})
     save_tokenizer(tokenizer_folder, max_length, folder)
 
 

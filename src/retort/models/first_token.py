@@ -14,7 +14,7 @@ from torch import Tensor
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 from transformers.models.bert.modeling_bert import BertLayer, eager_attention_forward
 
-from retort.models.bert import inner_bert
+from retort.models.bert import bert_within, inner_bert
 
 
 class _FirstTokenLayer(BertLayer):
@@ -43,16 +43,21 @@ class _FirstTokenLayer(BertLayer):
 
 
 def use_first_token(model: torch.nn.Module) -> None:
-    """Permanently restricts the last layer to [CLS]. `model` is a BERT classifier, or wraps one.
+    """Permanently restricts the last layer to [CLS]. `model` is a classifier, or wraps one.
 
-    The last hidden state then holds the first token only, so hidden states must not be requested.
+    The last hidden state then holds the first token only, so hidden states must not be requested. A model without
+    layers stays as it is.
     """
-    _last_layer(model).__class__ = _FirstTokenLayer
+    if bert_within(model) is not None:
+        _last_layer(model).__class__ = _FirstTokenLayer
 
 
 @contextlib.contextmanager
 def first_token_only(model: torch.nn.Module) -> Iterator[None]:
-    """As `use_first_token`, until the block ends."""
+    """As `use_first_token`, until the block ends; a model without layers stays as it is."""
+    if bert_within(model) is None:
+        yield
+        return
     layer = _last_layer(model)
     before = layer.__class__
     layer.__class__ = _FirstTokenLayer

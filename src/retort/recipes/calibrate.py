@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from retort.errors import DataError
-from retort.evaluation.calibration import FEWEST_ROWS, FittedCurve, calibrate, write_calibration
+from retort.evaluation.score_mapping import FEWEST_ROWS, FittedCurve, fit_mapping, write_mapping
 from retort.inference.predictor import Classifier
 from retort.recipes.rated_file import read_rated_file
 
@@ -36,12 +36,12 @@ def calibrate_model(model: Path, data: Path, columns: Mapping[str, str]) -> tupl
         fitted[name] = _fitted(data, name, probabilities[rated, classifier.attributes.index(name)], wanted[rated])
     lines += [f"{name}: no scores in the file, not calibrated" for name in classifier.attributes if name not in shared]
     source: dict[str, Any] = {"sha256": comments.report.sha256, "rows": len(comments.frame)}
-    write_calibration(model, fitted, source)
+    write_mapping(model, fitted, source)
     return lines, fitted
 
 
 def _fitted(data: Path, name: str, scores: npt.NDArray[np.float64], wanted: npt.NDArray[np.float64]) -> FittedCurve:
     try:
-        return calibrate(scores, wanted, seed=_SEED)
+        return fit_mapping(scores, wanted, seed=_SEED)
     except DataError as error:
         raise DataError(f"{data}: {name}: {error}") from error

@@ -1,40 +1,32 @@
 """A comparison from start to end: comments, splits, teacher, students and LoRA, judgement, report."""
 
-import contextlib
-import shutil
-import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import tomli_w
-from accelerate import Accelerator
 
 from retort import runs
 from retort.bench.cost import measure_speed
-from retort.evaluation.statistics import judge
+from retort.bench.resident import measure_resident
+from retort.inference.golden import TEXTS as GOLDEN_TEXTS
+from retort.inference.predictor import Classifier
+from retort.machine import usable_threads
 from retort.models.bases import resolve_base
-from retort.provenance import provenance, utc_now
-from retort.recipes.context import Arm, Context, TokenizedInputs
+from retort.provenance import utc_now
+from retort.recipes.context import Arm, Material
 from retort.recipes.experiment import ExperimentSettings
-from retort.recipes.fitting import Fits, facts_of, fit_arms
+from retort.recipes.fitting import write_training
+from retort.recipes.further import train_further
 from retort.recipes.inputs import Inputs, read_inputs
+from retort.recipes.judgement import comparison_of
 from retort.recipes.preflight import require_models
+from retort.recipes.training import Reporter, train, write_inputs, write_run
+from retort.recipes.trainings import trainings
+from retort.recipes.tune import require_searchable
 from retort.report.cards import model_card
-from retort.report.choice import verdict
 from retort.report.page import write_report
-from retort.training.engine import make_accelerator
-from retort.training.loop import TrainingProgress
-from retort.training.terms import loss_titles
-from retort.whole_folder import is_writer, keep_on_failure, refuse_existing, written_whole
-
-
-class Reporter(TrainingProgress, Protocol):
-    """Callbacks as the comparison proceeds: lines of text, stages, steps and epochs."""
-
-    def say(self, line: str) -> None: ...
-
-    def stage(self, name: str) -> None: ...
+from retort.whole_folder import disk_errors, is_writer, refuse_existing, written_aside, written_whole
 
 
 def compare(
@@ -43,13 +35,16 @@ def compare(
     reporter: Reporter,
     *,
     keep_texts: bool = True,
+    keep_all: bool = False,
     track: str | None = None,
 ) -> dict[str, Any] | None:
     """Fits and judges every arm of `settings` and writes the run to `folder`; returns comparison.json.
 
-    Everything that can be refused is refused before the first training step. A run that fails or is interrupted
-    keeps the arms that are finished, in `FOLDER.partial`; without any it leaves nothing. Of several processes
-    (torchrun) only the first judges and writes; the others take part in training and return None.
+    Everything that can be refused is refused before the first training step. The run is whole once its first seed is
+    judged; further seeds and draws are then added to it (`recipes/further.py`). A first seed that fails or is
+    interrupted keeps the arms that are finished, in `FOLDER.partial`; without any it leaves nothing. With `keep_all`
+    the models of all seeds are kept, not only those of the first. Of several processes (torchrun) only the first judges
+    and writes; the others take part in training and return None.
     """
     started = utc_now()
     refuse_existing(folder)
@@ -59,50 +54,79 @@ def compare(
     inputs = read_inputs(settings, attributes)
     for line in [*inputs.lines, *inputs.notes]:
         reporter.say(line)
+    require_searchable(settings, inputs)
+    material = Material(base, inputs, settings.max_length)
     with written_whole(folder) as partial:
-        accelerator = make_accelerator(settings.precision, track, partial / runs.TRACKING, compiled=settings.compile)
-        if is_writer():
-            _write_inputs(settings, inputs, partial, keep_texts)
-        with _scratch_dir(partial) as scratch:
-            tokens = TokenizedInputs(inputs, settings.max_length)
-            context = Context(settings, inputs, base, accelerator, partial, scratch, folder.name, tokens, reporter)
-            fits = Fits()
-            for fits in fit_arms(context, reporter.stage):
-                keep_on_failure(partial, list(fits.arms))
-        accelerator.end_training()
-        if not is_writer():
-            return None
-        fits.arms = {name: fits.arms[name] for name in settings.arms}
-        reporter.stage("speed")
-        _measure_speed(fits.arms, inputs, settings)
-        reporter.stage("judgement")
-        comparison = _comparison(context, fits)
-        _write_judgement(fits.arms, comparison)
-        runs.write_json(partial / runs.COMPARISON, comparison)
+        settings, comparison = _first(settings, material, partial, folder.name, reporter, keep_texts, track, started)
+    if len(trainings(folder, settings)) == 1:
+        return comparison
+    train_further(settings, folder, reporter, keep_all=keep_all, material=material)
+    return judge_again(settings, folder, reporter)
+
+
+def extend(
+    settings: ExperimentSettings, folder: Path, reporter: Reporter, *, keep_all: bool = False
+) -> dict[str, Any] | None:
+    """Trains what the run in `folder` lacks of `settings` (see `further.extended`), and judges all of it again."""
+    reporter.stage("comments")
+    train_further(settings, folder, reporter, keep_all=keep_all)
+    return judge_again(settings, folder, reporter)
+
+
+def judge_again(settings: ExperimentSettings, folder: Path, reporter: Reporter) -> dict[str, Any] | None:
+    """Judges all that is trained in a whole run, and replaces its comparison.json and report."""
+    if not is_writer():
+        return None
+    reporter.stage("judgement")
+    comparison = comparison_of(folder, settings, _resident_bytes(folder, settings))
+    with disk_errors(folder):
+        with written_aside(folder / runs.EXPERIMENT) as aside:
+            _write_settings(settings, aside)
+        with written_aside(folder / runs.COMPARISON) as aside:
+            runs.write_json(aside, comparison)
         reporter.stage("report")
-        _write_run(settings, inputs, accelerator, started, partial)
-        write_report(partial)
+        write_report(folder)
     return comparison
 
 
-@contextlib.contextmanager
-def _scratch_dir(folder: Path) -> Iterator[Path]:
-    """A folder for large intermediate data, such as the teacher's hidden states; removed when all arms are fitted."""
-    scratch = Path(tempfile.mkdtemp(prefix="scratch-", dir=folder))
-    try:
-        yield scratch
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+def _first(
+    settings: ExperimentSettings,
+    material: Material,
+    folder: Path,
+    run_id: str,
+    reporter: Reporter,
+    keep_texts: bool,
+    track: str | None,
+    started: str,
+) -> tuple[ExperimentSettings, dict[str, Any] | None]:
+    """Trains the first seed into `folder` and judges it; returns the settings with what was searched, too."""
+    if is_writer():
+        _write_settings(settings, folder / runs.EXPERIMENT)
+        write_inputs(material.inputs, folder, keep_texts)
+    fits = train(settings, material, folder, settings.arms, run_id, reporter, keep_arms=True, track=track)
+    settings = fits.settings.model_copy(update={"tune": None})
+    if not is_writer():
+        return settings, None
+    if fits.tuning:
+        # A run with these settings searches no more, and trains the same.
+        _write_settings(settings, folder / runs.EXPERIMENT)
+    reporter.stage("speed")
+    _measure_speed(fits.arms, material.inputs, settings)
+    for arm in fits.arms.values():
+        write_training(settings.seed, arm)
+    write_run(settings, material.inputs, fits, started, folder)
+    reporter.stage("judgement")
+    comparison = comparison_of(folder, settings.alone(), _resident_bytes(folder, settings))
+    _write_judgement(fits.arms, comparison)
+    runs.write_json(folder / runs.COMPARISON, comparison)
+    reporter.stage("report")
+    write_report(folder)
+    return settings, comparison
 
 
-def _write_inputs(settings: ExperimentSettings, inputs: Inputs, folder: Path, keep_texts: bool) -> None:
+def _write_settings(settings: ExperimentSettings, path: Path) -> None:
     tables = _without_null(settings.model_dump(mode="json")) | {"task": settings.task.as_dict()}
-    (folder / runs.EXPERIMENT).write_text(tomli_w.dumps(tables), "utf-8")
-    frame = inputs.splits.frame
-    columns = ["id", "text_sha256", "split", *inputs.splits.attributes, *inputs.splits.identities]
-    frame[columns].to_parquet(folder / runs.SPLITS, index=False)
-    if keep_texts:
-        frame[["id", "text"]].to_parquet(folder / runs.COMMENTS, index=False)
+    path.write_text(tomli_w.dumps(tables), "utf-8")
 
 
 def _without_null(tables: dict[str, Any]) -> dict[str, Any]:
@@ -113,90 +137,26 @@ def _without_null(tables: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _measure_speed(arms: dict[str, Arm], inputs: Inputs, settings: ExperimentSettings) -> None:
-    callers = {name: arm.scorer for name, arm in arms.items() if arm.scorer is not None}
+def _measure_speed(arms: Mapping[str, Arm], inputs: Inputs, settings: ExperimentSettings) -> None:
+    """Loads all models again and measures them on the CPU, where they are compared, wherever they were trained."""
+    models = [name for name in arms if settings.kind_of(name).LOADER is not None]
+    callers = {name: Classifier.load(arms[name].folder, device="cpu").probabilities for name in models}
     texts = inputs.test.texts[: settings.evaluation.speed_comments]
     for name, speed in measure_speed(callers, texts, settings.evaluation.latency_comments).items():
-        arms[name].cost |= speed
+        arms[name].cost |= speed | {"device": "cpu"}
 
 
-def _comparison(context: Context, fits: Fits) -> dict[str, Any]:
-    settings, inputs = context.settings, context.inputs
-    tests, pairs = judge(
-        inputs.test.labels,
-        {name: arm.predictions["test"] for name, arm in fits.arms.items()},
-        inputs.attributes,
-        settings.decision_threshold,
-        samples=settings.evaluation.bootstrap_samples,
-        seed=settings.seed,
-        tie_margin=settings.evaluation.tie_margin,
-        primary=settings.task.primary,
-    )
-    comparison = {
-        "schema": 2,
-        "preset": settings.preset,
-        "seed": settings.seed,
-        "base": settings.base,
-        "task": settings.task.as_dict(),
-        "attributes": list(inputs.attributes),
-        "primary": settings.task.primary,
-        "label_threshold": settings.label_threshold,
-        "decision_threshold": settings.decision_threshold,
-        "terms": {name: {"title": title} for name, title in loss_titles().items()},
-        "data": _data(settings, inputs),
-        "notes": inputs.notes,
-        "costs": fits.costs,
-        "arms": {name: _entry(context, arm, tests[name]) for name, arm in fits.arms.items()},
-        "pairs": pairs,
-    }
-    return comparison | {"verdict": verdict(comparison)}
-
-
-def _data(settings: ExperimentSettings, inputs: Inputs) -> dict[str, Any]:
-    shares = inputs.splits.shares(inputs.attributes, settings.label_threshold)
-    return {
-        "rows": {name: share["rows"] for name, share in shares.items()},
-        "shares": shares,
-        "source": inputs.reports["comments"]["source"],
-        "duplicates": inputs.splits.duplicates,
-        "dropped": {name: report["dropped"] for name, report in inputs.reports.items()},
-    }
-
-
-def _entry(context: Context, arm: Arm, test: dict[str, Any]) -> dict[str, Any]:
-    no_speed = {"latency_ms": {"p50": None, "p95": None}, "comments_per_second": None}
-    return {
-        **facts_of(context, context.settings.kind_of(arm.name), arm.name),
-        "layer_indices": None if arm.layer_indices is None else list(arm.layer_indices),
-        "teacher_layers": arm.teacher_layers,
-        "parameters": arm.parameters,
-        "history": arm.history,
-        "best_epoch": arm.best_epoch,
-        "test": test,
-        "cost": no_speed | arm.cost,
-    }
+def _resident_bytes(folder: Path, settings: ExperimentSettings) -> dict[str, int]:
+    """The memory of a process that serves an arm, by arm; measured only where it is limited, since it takes long."""
+    if "memory_mb" not in settings.evaluation.limits:
+        return {}
+    models = [name for name in settings.arms if settings.kind_of(name).LOADER is not None]
+    return {name: measure_resident(folder / name, GOLDEN_TEXTS, usable_threads()).peak for name in models}
 
 
 def _write_judgement(arms: Mapping[str, Arm], comparison: dict[str, Any]) -> None:
+    """Writes figures and card of every model: its own, of the one seed that it is of."""
     for name, arm in arms.items():
         runs.write_json(arm.folder / runs.METRICS, comparison["arms"][name]["test"])
         (arm.folder / runs.MODEL_CARD).write_text(model_card(comparison, name), "utf-8")
         runs.write_manifest(arm.folder)
-
-
-def _write_run(
-    settings: ExperimentSettings, inputs: Inputs, accelerator: Accelerator, started: str, folder: Path
-) -> None:
-    record = provenance() | {
-        "seed": settings.seed,
-        "device": str(accelerator.device),
-        "precision": accelerator.mixed_precision,
-        "processes": accelerator.num_processes,
-        "data": inputs.reports,
-        "duplicates": inputs.splits.duplicates,
-        "notes": inputs.notes,
-        "started": started,
-        "ended": utc_now(),
-        "state": "done",
-    }
-    runs.write_json(folder / runs.RUN, record)

@@ -1,6 +1,5 @@
 """What the arms of a run share, and the record of each."""
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,26 +12,33 @@ from transformers import BertForSequenceClassification
 
 from retort.data.batches import Tokens, encode
 from retort.models.bases import Base
-from retort.models.classifier import load_tokenizer
+from retort.models.classifier import load_classifier, load_tokenizer
 from retort.models.layers import Dropout
+from retort.recipes.decision import Decision
 from retort.recipes.experiment import ExperimentSettings
 from retort.recipes.inputs import Inputs
-from retort.training.loop import TrainingProgress
+from retort.training.loop import AfterEpoch, TrainingProgress
 from retort.training.teacher_outputs import TeacherOutputs
 
 
 @dataclass(frozen=True)
 class TeacherModel:
-    """The run's teacher, frozen. own_dropout: that of its base; its training may have used another.
+    """The run's teacher, which is loaded from its folder where an arm needs it, so that it takes no memory meanwhile.
 
-    outputs: for every training comment, once they are computed.
+    layers: how many it has. own_dropout: that of its base; its training may have used another. outputs: for every
+    training comment, once they are computed.
     """
 
     arm: str
-    model: BertForSequenceClassification
+    folder: Path
     tokenizer_folder: Path
+    layers: int
     own_dropout: Dropout
     outputs: TeacherOutputs | None = None
+
+    def load(self) -> BertForSequenceClassification:
+        """The model, frozen and in evaluation mode, on the CPU."""
+        return load_classifier(self.folder).requires_grad_(False)
 
 
 class TokenizedInputs:
@@ -55,25 +61,54 @@ class TokenizedInputs:
         return self._made[key]
 
 
+class Material:
+    """What all seeds of one draw share: the base, the comments, and their tokens."""
+
+    def __init__(self, base: Base, inputs: Inputs, max_length: int) -> None:
+        self.base = base
+        self.inputs = inputs
+        self.tokens = TokenizedInputs(inputs, max_length)
+
+
 @dataclass(frozen=True)
 class Context:
-    """All that fitting an arm may read. folder: the run's, being written; scratch: for temporary files."""
+    """All that fitting an arm may read. folder: the training's, being written; scratch: for temporary files.
+
+    after_epoch: how a search follows a trial; without it epochs go to the tracker.
+    """
 
     settings: ExperimentSettings
-    inputs: Inputs
-    base: Base
+    material: Material
     accelerator: Accelerator
     folder: Path
     scratch: Path
     run_id: str
-    tokens: TokenizedInputs
     progress: TrainingProgress | None = None
     teacher: TeacherModel | None = None
+    after_epoch: AfterEpoch | None = None
+
+    @property
+    def base(self) -> Base:
+        """The pre-trained model."""
+        return self.material.base
+
+    @property
+    def inputs(self) -> Inputs:
+        """The comments, split."""
+        return self.material.inputs
+
+    @property
+    def tokens(self) -> TokenizedInputs:
+        """Their tokens."""
+        return self.material.tokens
 
 
 @dataclass
 class Arm:
-    """One arm: where its folder is, what it learnt and what that cost. `fit` of its kind fills it in."""
+    """One arm: where its folder is, what it learnt and what that cost. `fit` of its kind fills it in.
+
+    predictions: by split, the final probabilities; uncalibrated: the model's own, of an arm that has a `decision`.
+    """
 
     name: str
     folder: Path
@@ -85,5 +120,6 @@ class Arm:
     cost: dict[str, Any] = field(default_factory=dict)
     base: dict[str, Any] | None = None
     predictions: dict[str, npt.NDArray[np.float64]] = field(default_factory=dict)
-    scorer: Callable[[Sequence[str]], npt.NDArray[np.float64]] | None = None
+    uncalibrated: dict[str, npt.NDArray[np.float64]] = field(default_factory=dict)
+    decision: Decision | None = None
     teacher: TeacherModel | None = None

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from retort import runs
 from retort.config import EvaluationSettings
 from retort.data.splits import labels
@@ -11,33 +13,37 @@ from retort.evaluation.statistics import judge
 from retort.inference.predictor import Classifier
 from retort.recipes.rated_file import read_rated_file
 
-# Draws the bootstrap's samples: the same file gives the same intervals.
+# Of the simulation behind the interval of ece: the same file gives the same intervals.
 _SEED = 0
 
 
-def evaluate(model: Path, data: Path, columns: Mapping[str, str]) -> tuple[list[str], dict[str, Any]]:
-    """What was read (lines to print), and `{"rows": n, "label_threshold": x, "test": {attribute: {metric: figure}}}`.
+def evaluate(
+    model: Path, data: Path, columns: Mapping[str, str], device: str = "auto"
+) -> tuple[list[str], dict[str, Any]]:
+    """What was read, and the device (lines to print), and
+    `{"rows": n, "label_threshold": x, "test": {attribute: {metric: figure}}}`.
 
     Judged are the attributes that both model and file have. Errors are those of `Classifier.load` and
     `read_rated_file`.
     """
-    classifier = Classifier.load(model)
+    classifier = Classifier.load(model, device=device)
     comments, shared = read_rated_file(classifier, data, columns)
     settings, threshold = EvaluationSettings(), _label_threshold(model, classifier)
     wanted = [classifier.attributes.index(name) for name in shared]
+    probabilities = classifier.probabilities(comments.frame["text"].tolist())[:, wanted]
     tests, _ = judge(
         labels(comments.frame, shared, threshold),
-        {classifier.arm: classifier.probabilities(comments.frame["text"].tolist())[:, wanted]},
+        {classifier.arm: probabilities[np.newaxis]},
         shared,
-        {name: classifier.thresholds[name] for name in shared},
-        samples=settings.bootstrap_samples,
+        {classifier.arm: np.array([[classifier.thresholds[name] for name in shared]])},
+        samples=settings.ece_samples,
         seed=_SEED,
-        tie_margin=settings.tie_margin,
+        margin=settings.margin,
     )
     left_out = [name for name in comments.attributes if name not in shared]
     notes = [f"{name}: in the file, but the model does not rate it" for name in left_out]
     result = {"rows": len(comments.frame), "label_threshold": threshold, "test": tests[classifier.arm]}
-    return [*comments.report.lines(), *notes], result
+    return [*comments.report.lines(), *notes, f"device: {classifier.device}"], result
 
 
 def _label_threshold(folder: Path, classifier: Classifier) -> float:

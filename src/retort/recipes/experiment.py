@@ -19,7 +19,10 @@ from retort.config import (
     DataSettings,
     EvaluationSettings,
     LoraSettings,
+    Positive,
+    Seed,
     Share,
+    StaticSettings,
     TrainingSettings,
     merged,
     parse_assignment,
@@ -55,6 +58,7 @@ class ArmSettings(StrictModel):
     training: dict[str, Any] = {}
     distillation: dict[str, Any] = {}
     lora: dict[str, Any] = {}
+    static: dict[str, Any] = {}
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
@@ -71,7 +75,12 @@ class ExperimentSettings(StrictModel):
     """Everything that `retort compare` needs to know; written to a run as experiment.toml."""
 
     preset: str = "quickstart"
-    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    seed: Seed = Field(0, description="of the training: head, order of the comments, dropout")
+    seeds: Annotated[tuple[Seed, ...], Field(min_length=1)] = Field(
+        default_factory=lambda given: (given.get("seed", 0),),
+        description="every arm is trained once with each, on the same split; or how many, counted from `seed`",
+    )
+    resplits: Positive = Field(1, description="how many draws and splits; each is trained with every seed")
     task: Task = Field(default_factory=default_task, description="what is judged")
     base: str = Field("minilm", description="packaged name, local folder or hub id of a BERT")
     base_revision: str | None = None
@@ -81,7 +90,10 @@ class ExperimentSettings(StrictModel):
         default_factory=lambda given: given["task"].label_threshold if "task" in given else 0.5,
         description="a rating at or above it makes a positive label; the task's own when left out",
     )
-    decision_threshold: Share = Field(DECISION_THRESHOLD, description="a probability at or above it makes a verdict")
+    decision_threshold: Share = Field(
+        DECISION_THRESHOLD,
+        description="a probability at or above it makes a verdict, where evaluation.threshold cannot be chosen",
+    )
     max_length: Annotated[int, Field(ge=8)] = Field(128, description="tokens, [CLS] and [SEP] included")
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     compile: bool = Field(
@@ -91,16 +103,48 @@ class ExperimentSettings(StrictModel):
         "majority", "tfidf", "teacher", "odd", "even", "lora",
     )  # fmt: skip
     arm: dict[str, ArmSettings] = {}
+    tune: Positive | None = Field(
+        None, description="trials that search each arm's rate, and an adapter's rank, on validation; empty for none"
+    )
     data: DataSettings = DataSettings()
     teacher: TrainingSettings = TrainingSettings()
     student: TrainingSettings = TrainingSettings()
     lora_training: TrainingSettings = TrainingSettings(learning_rate=1e-3)
+    # Chosen on validation, on 8,484 comments (docs/log.md); vectors take far higher rates than layers do.
+    static_training: TrainingSettings = TrainingSettings(
+        epochs=3, learning_rate=1e-2, batch_size=16, weight_decay=0.1, targets="fractions"
+    )
     distillation: distillation_settings() = Field(default_factory=distillation_settings())  # type: ignore[valid-type]
     lora: LoraSettings = LoraSettings()
+    static: StaticSettings = StaticSettings()
     evaluation: EvaluationSettings = EvaluationSettings()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _number_of_seeds(cls, values: Any) -> Any:
+        """`seeds = 3` stands for three seeds from `seed` on; a list begins with `seed`."""
+        if not isinstance(values, dict) or values.get("seeds") in (None, ""):
+            return values
+        seeds = values["seeds"]
+        if isinstance(seeds, int) and not isinstance(seeds, bool):
+            if seeds < 1:
+                raise ValueError(f"seeds = {seeds}: train each arm at least once; give 1 or more")
+            first = int(values.get("seed") or 0)
+            return values | {"seeds": tuple(range(first, first + seeds))}
+        if isinstance(seeds, list | tuple) and seeds:
+            if values.get("seed", seeds[0]) != seeds[0]:
+                raise ValueError(f"seed = {values['seed']}, but seeds begins with {seeds[0]}; give one of the two")
+            return values | {"seed": seeds[0]}
+        return values
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
+        if len(set(self.seeds)) < len(self.seeds):
+            raise ValueError("seeds names one of them twice; name each once")
+        if self.resplits > 1 and not self.data.is_random:
+            raise ValueError("resplits: nothing is drawn or split at random here; set data.comments, or leave it out")
+        if self.resplits > 1 and self.tune is not None:
+            raise ValueError("tune: what is chosen on one draw has seen test comments of another; leave out resplits")
         if len(set(self.arms)) < len(self.arms):
             raise ValueError("arms names one of them twice; name each once")
         for name in self.arm:
@@ -111,12 +155,14 @@ class ExperimentSettings(StrictModel):
                 hint = f" (now {now!r})" if now in self.arm else nearest(name, self.arm)
                 raise ValueError(f"no arm is called {name!r}{hint}; there are {', '.join(self.arm)}")
             # Overrides are checked here, so that a misspelt key stops before any training.
-            self.training_of(name), self.distillation_of(name), self.lora_of(name)
+            self.training_of(name), self.distillation_of(name), self.lora_of(name), self.static_of(name)
         self._require_labels()
         if len(self.teachers) > 1:
             raise ValueError(f"arms holds {len(self.teachers)} teachers, {', '.join(self.teachers)}; name one of them")
         if not self.teachers and any(self.needs_teacher(arm) for arm in self.arms):
             raise ValueError("arms holds students of a teacher, but no teacher itself; add 'teacher'")
+        if self.tune is not None and not self.searched:
+            raise ValueError(f"tune searches rates, but none of {', '.join(self.arms)} is trained by one; leave it out")
         return self
 
     def _require_labels(self) -> None:
@@ -129,14 +175,33 @@ class ExperimentSettings(StrictModel):
             raise ValueError(f"attributes must hold the primary one; add {self.task.primary!r}")
         require_known_columns(self.data.columns, self.task)
 
+    def at(self, seed: int, draw: int = 0) -> Self:
+        """The settings of one training: its seed, and the seed of its draw and split, the first draw being 0."""
+        data = self.data.model_copy(update={"seed": self.data.seed + draw})
+        return self.model_copy(update={"seed": seed, "data": data})
+
     @property
     def teachers(self) -> list[str]:
         """The arms that others are distilled from: one or none."""
         return [name for name in self.arms if self.kind_of(name).ROLE == "teacher"]
 
+    @property
+    def searched(self) -> list[str]:
+        """The arms that `tune` searches for: all but baselines and a ready-made teacher."""
+        given = self.teachers if self.teacher_folder is not None else []
+        return [name for name in self.arms if self.kind_of(name).ROLE != "baseline" and name not in given]
+
     def kind_of(self, arm: str) -> Kind:
         """The module of recipes/arms that fits an arm."""
         return kind_named(self.arm[arm].kind)
+
+    def is_seeded(self, arm: str) -> bool:
+        """Whether the training of an arm depends on the seed."""
+        return self.kind_of(arm).SEEDED
+
+    def alone(self) -> Self:
+        """The same experiment with its first seed and draw only."""
+        return self.model_copy(update={"seeds": self.seeds[:1], "resplits": 1})
 
     def needs_teacher(self, arm: str) -> bool:
         """Whether an arm copies the teacher's weights or learns from its outputs."""
@@ -158,6 +223,10 @@ class ExperimentSettings(StrictModel):
     def lora_of(self, arm: str) -> LoraSettings:
         """The adapter settings of an adapter arm."""
         return _overlaid(self.lora, self.arm[arm].lora, f"arm.{arm}.lora")
+
+    def static_of(self, arm: str) -> StaticSettings:
+        """The shape of a static student."""
+        return _overlaid(self.static, self.arm[arm].static, f"arm.{arm}.static")
 
 
 def _require_folder_name(arm: str) -> None:

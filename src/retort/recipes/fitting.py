@@ -7,13 +7,14 @@ import dataclasses
 import json
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from retort import runs, text
-from retort.bench.cost import PeakMemory
+from retort.bench.peak_memory import PeakMemory
 from retort.evaluation.predictions import as_saved, write_predictions
 from retort.inference.folders import SCHEMA
 from retort.inference.golden import write_golden
@@ -21,25 +22,45 @@ from retort.inference.predictor import Classifier
 from retort.models.layer_strategies import layer_indices
 from retort.recipes.arms import Kind
 from retort.recipes.context import Arm, Context, TeacherModel
-from retort.recipes.preflight import in_training_order
-from retort.recipes.steps import base_provenance, fitted_teacher, teacher_indices
+from retort.recipes.decision import decide_on_validation
+from retort.recipes.experiment import ExperimentSettings
+from retort.recipes.steps import base_provenance, fitted_teacher, judging_device, teacher_indices
+from retort.recipes.tune import tuned
 from retort.training.objective import Objective
 from retort.training.teacher_outputs import TeacherOutputs, teacher_outputs
+from retort.training.warm_up import warm_up
 from retort.whole_folder import is_writer
 
 
 @dataclasses.dataclass
 class Fits:
-    """The arms in the order they were fitted, and what was computed for several of them."""
+    """The arms in the order they were fitted, what was computed for several of them, and on what.
 
+    settings: those given, with what searches chose; tuning: {arm: its search}, see `Search.record`. device, precision
+    and processes are those of the Accelerator.
+    """
+
+    settings: ExperimentSettings
+    device: str
+    precision: str
+    processes: int
     arms: dict[str, Arm] = dataclasses.field(default_factory=dict)
     costs: dict[str, float] = dataclasses.field(default_factory=dict)
+    tuning: dict[str, Any] = dataclasses.field(default_factory=dict)
 
 
-def fit_arms(context: Context, stage: Callable[[str], None]) -> Iterator[Fits]:
-    """Fits every arm of the settings; yields all that is done after each."""
-    fits = Fits()
-    for name in in_training_order(context.settings):
+def fit_arms(
+    context: Context, names: Sequence[str], stage: Callable[[str], None], say: Callable[[str], None]
+) -> Iterator[Fits]:
+    """Fits the arms `names`, where the teacher comes first, each after its search where the settings ask for one.
+
+    Yields all that is done, at first and after each arm.
+    """
+    engine = context.accelerator
+    fits = Fits(context.settings, str(engine.device), engine.mixed_precision, engine.num_processes)
+    yield fits
+    warm_up(engine)
+    for name in names:
         objective = Objective.of(context.settings.distillation_of(name))
         if objective.uses_teacher and fitted_teacher(context).outputs is None:
             stage("teacher outputs")
@@ -50,6 +71,10 @@ def fit_arms(context: Context, stage: Callable[[str], None]) -> Iterator[Fits]:
             )
             fits.costs["teacher_outputs_seconds"] = time.perf_counter() - began
         stage(name)
+        if context.settings.tune is not None and name in context.settings.searched:
+            search = tuned(context, name, say)
+            fits.settings, fits.tuning[name] = search.settings, search.record
+            context = dataclasses.replace(context, settings=search.settings)
         fits.arms[name] = arm = _fitted(context, name)
         if arm.teacher is not None:
             context = dataclasses.replace(context, teacher=arm.teacher)
@@ -58,7 +83,7 @@ def fit_arms(context: Context, stage: Callable[[str], None]) -> Iterator[Fits]:
 
 def _outputs(context: Context, teacher: TeacherModel) -> TeacherOutputs:
     """The frozen teacher's outputs for every training comment, with the features that any arm compares."""
-    settings, depth = context.settings, teacher.model.config.num_hidden_layers
+    settings, depth = context.settings, teacher.layers
     features = []
     for name in settings.arms:
         objective = Objective.of(settings.distillation_of(name))
@@ -69,7 +94,7 @@ def _outputs(context: Context, teacher: TeacherModel) -> TeacherOutputs:
             features += [target for _, target in pairs]
     tokens, _ = context.tokens.of(teacher.tokenizer_folder)
     cache = context.scratch / f"teacher-features-{context.accelerator.process_index}.npy"
-    model = teacher.model.to(context.accelerator.device)
+    model = teacher.load().to(context.accelerator.device)
     return teacher_outputs(model, tokens, features, cache, context.accelerator.autocast)
 
 
@@ -80,10 +105,10 @@ def _fitted(context: Context, name: str) -> Arm:
     arm.folder.mkdir()
     try:
         began = time.perf_counter()
-        with PeakMemory() as memory:
+        with PeakMemory(str(context.accelerator.device)) as memory:
             kind.fit(context, arm)
         arm.cost.setdefault("train_seconds", time.perf_counter() - began)
-        arm.cost["peak_train_memory_bytes"] = memory.bytes
+        arm.cost |= {"peak_train_memory_bytes": memory.bytes, "memory_kind": memory.kind}
         if is_writer():
             _write_about(context, kind, arm)
             _predict(context, kind, arm)
@@ -97,27 +122,39 @@ def _fitted(context: Context, name: str) -> Arm:
 
 
 def _predict(context: Context, kind: Kind, arm: Arm) -> None:
+    """Decides calibration and thresholds on validation, records them, and rates both splits with the saved model."""
     if kind.LOADER is None:
         return
-    arm.scorer = Classifier.load(arm.folder).probabilities
-    arm.predictions = {
-        "validation": as_saved(arm.scorer(context.inputs.validation.texts)),
-        "test": as_saved(arm.scorer(context.inputs.test.texts)),
-    }
+    validation, test = context.inputs.validation, context.inputs.test
+    # Dropped again: nothing of this arm is in memory while the next one is measured.
+    model = Classifier.load(arm.folder, device=judging_device(context))
+    own = model.probabilities(validation.texts)  # nothing is calibrated yet
+    arm.decision = decide_on_validation(own, validation.labels, context.inputs.attributes, context.settings)
+    _update_about(arm.folder, arm.decision.as_json())
+    model = Classifier.load(arm.folder, device=judging_device(context))
+    arm.uncalibrated = {"validation": own, "test": model.uncalibrated(test.texts)}
+    arm.predictions = {which: as_saved(model.calibration(rows)) for which, rows in arm.uncalibrated.items()}
+    write_golden(arm.folder, context.inputs.attributes, model.probabilities)
 
 
 def _write_outcome(context: Context, arm: Arm) -> None:
-    """Writes history, predictions, golden scores and manifest: all that depends on no other arm."""
+    """Writes history, predictions, costs and manifest: all that depends on no other arm."""
     parts = [("validation", context.inputs.validation), ("test", context.inputs.test)]
     ids = [identifier for _, part in parts for identifier in part.ids]
     split = [which for which, part in parts for _ in part.ids]
     rows = np.concatenate([arm.predictions[which] for which, _ in parts])
-    write_predictions(arm.folder / runs.PREDICTIONS, ids, split, rows, context.inputs.attributes)
+    own = np.concatenate([arm.uncalibrated[which] for which, _ in parts]) if arm.uncalibrated else None
+    write_predictions(arm.folder / runs.PREDICTIONS, ids, split, rows, context.inputs.attributes, own)
     lines = "".join(json.dumps(row, allow_nan=False) + "\n" for row in arm.history)
     (arm.folder / runs.HISTORY).write_text(lines, "utf-8")
-    if arm.scorer is not None:
-        write_golden(arm.folder, context.inputs.attributes, arm.scorer)
+    write_training(context.settings.seed, arm)
     runs.write_manifest(arm.folder)
+
+
+def write_training(seed: int, arm: Arm) -> None:
+    """Writes training.json: what is known of an arm besides its model, its history and its predictions."""
+    record = {"seed": seed, "best_epoch": arm.best_epoch, "parameters": arm.parameters, "cost": arm.cost}
+    runs.write_json(arm.folder / runs.TRAINING, record)
 
 
 def facts_of(context: Context, kind: Kind, name: str) -> dict[str, Any]:
@@ -155,3 +192,10 @@ def _write_about(context: Context, kind: Kind, arm: Arm) -> None:
     if (arm.folder / runs.MERGED).is_dir():
         # The merged model can be used without the adapter, as a plain classifier.
         runs.write_json(arm.folder / runs.MERGED / runs.RETORT, about | {"merged": True, "loader": "transformers"})
+
+
+def _update_about(folder: Path, decided: dict[str, Any]) -> None:
+    """Adds what validation decided to retort.json, that of a merged adapter included."""
+    for place in (folder, folder / runs.MERGED):
+        if place.is_dir():
+            runs.write_json(place / runs.RETORT, runs.read_about(place) | decided)

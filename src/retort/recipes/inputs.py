@@ -55,13 +55,13 @@ def read_inputs(settings: ExperimentSettings, attributes: tuple[str, ...] | None
         if path is not None
     }
     taken = [text for part in further.values() for text in part.frame["text"]]
-    comments = read(data, task, settings.seed, taken=taken)
+    comments = read(data, task, data.seed, taken=taken)
     unlabelled = read_file(data.unlabelled_file, task, data.columns, labelled=False) if data.unlabelled_file else None
     splits = make_splits(
         comments,
         data,
         task,
-        settings.seed,
+        data.seed,
         settings.label_threshold,
         validation=further.get("validation"),
         test=further.get("test"),

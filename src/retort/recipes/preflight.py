@@ -1,5 +1,7 @@
 """Checks before any training: are the models usable, and do the arms fit them?"""
 
+from collections.abc import Sequence
+
 from transformers import AutoConfig, BertForSequenceClassification
 
 from retort import runs
@@ -14,9 +16,9 @@ from retort.training.objective import Objective
 _ORDER = {"baseline": 0, "teacher": 1}
 
 
-def in_training_order(settings: ExperimentSettings) -> list[str]:
-    """The baselines, the teacher, then all that may need it, each group in the order of the settings."""
-    return sorted(settings.arms, key=lambda name: _ORDER.get(settings.kind_of(name).ROLE, 2))
+def in_training_order(settings: ExperimentSettings, names: Sequence[str]) -> list[str]:
+    """The baselines, the teacher, then all that may need it, each group in the order of `names`."""
+    return sorted(names, key=lambda name: _ORDER.get(settings.kind_of(name).ROLE, 2))
 
 
 def require_models(settings: ExperimentSettings, base: Base) -> tuple[str, ...] | None:
@@ -77,7 +79,7 @@ def load_teacher(settings: ExperimentSettings) -> BertForSequenceClassification:
     folder, task = settings.teacher_folder, settings.task
     assert folder is not None
     # Refuses a folder that was changed, or made for texts that are normalised differently.
-    recorded = Classifier.load(folder)
+    recorded = Classifier.load(folder, device="cpu")
     if (folder / runs.RETORT).is_file() and (why := task.misfit(recorded.task, recorded.attributes)) is not None:
         raise ModelError(f"{folder}: {why}; name another teacher or task")
     teacher = load_classifier(folder)

@@ -1,5 +1,6 @@
 """The steps of fitting that kinds of arm share: start, copy, make trainable, describe, train, save."""
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,26 +13,32 @@ from transformers import BertForSequenceClassification
 from retort import runs
 from retort.bench.cost import size_bytes
 from retort.config import TrainingSettings
+from retort.inference.devices import AUTO, CPU
 from retort.models.classifier import classifier_from_base, count_parameters, save_classifier, set_dropout
 from retort.models.layer_strategies import layer_indices
 from retort.models.layers import Dropout, student_from_teacher
 from retort.recipes.context import Arm, Context, TeacherModel
 from retort.training.gradient import TeacherSide, TrainingSet
-from retort.training.history import ValidationSet
-from retort.training.loop import adamw, fit
+from retort.training.history import ValidationSet, tracked_values
+from retort.training.loop import AfterEpoch, adamw, fit
 from retort.training.objective import Objective
 from retort.whole_folder import is_writer
 
 
 @dataclass(frozen=True)
 class Start:
-    """The model whose layers an arm copies. name: what an adapter calls it; dropout: None keeps the model's own."""
+    """The model whose layers an arm copies. name: what an adapter calls it; dropout: None keeps the model's own.
+
+    load: makes the model, which is only needed while layers are copied from it. layers: how many it has. weights: the
+    file that holds them.
+    """
 
     name: str
-    model: BertForSequenceClassification
+    load: Callable[[], BertForSequenceClassification]
+    layers: int
+    weights: Path
     tokenizer_folder: Path
     dropout: Dropout | None
-    is_teacher: bool
     provenance: Callable[[], dict[str, Any]]
 
 
@@ -39,21 +46,31 @@ def start_of(context: Context, arm: Arm) -> Start:
     """The model that the arm starts from: the base or the teacher, by its settings."""
     if context.settings.arm[arm.name].start == "base":
         base = context.base
-        return Start(base.hub_name, from_base(context, arm), base.folder, None, False, base_provenance(context))
+        load = functools.partial(from_base, context, arm)
+        described = base_provenance(context)
+        return Start(base.hub_name, load, base.layers, base.weights, base.folder, None, described)
     teacher = fitted_teacher(context)
-    weights = context.folder / teacher.arm / runs.WEIGHTS
+    weights = teacher.folder / runs.WEIGHTS
 
     def provenance() -> dict[str, Any]:
         return {"arm": teacher.arm, "sha256": runs.sha256(weights)}
 
     # The teacher may have been trained with another dropout; a student's default is that of the base.
-    return Start(f"../{teacher.arm}", teacher.model, teacher.tokenizer_folder, teacher.own_dropout, True, provenance)
+    return Start(
+        f"../{teacher.arm}", teacher.load, teacher.layers, weights, teacher.tokenizer_folder, teacher.own_dropout,
+        provenance,
+    )  # fmt: skip
 
 
 def base_provenance(context: Context) -> Callable[[], dict[str, Any]]:
     """Which pre-trained model an arm was made of."""
     base = context.base
     return lambda: {"id": base.id, "revision": base.revision, "sha256": base.sha256}
+
+
+def judging_device(context: Context) -> str:
+    """Where saved arms are judged, for `Classifier.load`: the device that trains; the CPU for what only runs there."""
+    return CPU if context.accelerator.device.type == CPU else AUTO
 
 
 def fitted_teacher(context: Context) -> TeacherModel:
@@ -71,9 +88,9 @@ def from_base(context: Context, arm: Arm) -> BertForSequenceClassification:
 def copied(context: Context, arm: Arm, start: Start) -> tuple[BertForSequenceClassification, tuple[int, ...]]:
     """A model of the layers that the arm keeps, and their indices in the model that it starts from."""
     settings = context.settings.arm[arm.name]
-    indices = layer_indices(settings.layers, start.model.config.num_hidden_layers)
+    indices = layer_indices(settings.layers, start.layers)
     fresh = context.settings.seed if settings.start == "random" else None
-    model = student_from_teacher(start.model, indices, random_layers_seed=fresh, dropout=start.dropout)
+    model = student_from_teacher(start.load(), indices, random_layers_seed=fresh, dropout=start.dropout)
     return model, indices
 
 
@@ -86,12 +103,10 @@ def make_trainable(context: Context, arm: Arm, model: BertForSequenceClassificat
         set_dropout(model, training.dropout)
 
 
-def record_shape(
-    arm: Arm, model: Any, indices: tuple[int, ...], start: BertForSequenceClassification | None = None
-) -> None:
-    """Records the layers kept, the layers of the model it starts from, and the number of parameters."""
+def record_shape(arm: Arm, model: Any, indices: tuple[int, ...], start_layers: int) -> None:
+    """Records the layers kept, how many the model has that it starts from, and the number of parameters."""
     arm.layer_indices = indices
-    arm.teacher_layers = (start or model).config.num_hidden_layers
+    arm.teacher_layers = start_layers
     arm.parameters = count_parameters(model)
 
 
@@ -129,18 +144,27 @@ def train(
         teacher=teacher,
         progress=context.progress,
         make_optimizer=make_optimizer,
+        after_epoch=context.after_epoch or _tracked(context, arm.name),
     )
     arm.history, arm.best_epoch = fitted.history, fitted.best_epoch
     arm.cost["train_seconds"] = fitted.seconds
 
 
+def _tracked(context: Context, name: str) -> AfterEpoch:
+    """Sends the epochs of an arm to the tracker, where there is one."""
+
+    def log(row: dict[str, Any], _kept: int) -> None:
+        context.accelerator.log(tracked_values(name, row), step=row["epoch"])
+
+    return log
+
+
 def _teacher_side(context: Context, arm: Arm, objective: Objective) -> TeacherSide:
     teacher = fitted_teacher(context)
     assert teacher.outputs is not None, "the teacher's outputs are computed before the first arm that uses them"
-    assert arm.layer_indices is not None
-    depth = teacher.model.config.num_hidden_layers
-    copied_layers = teacher_indices(context, arm.name, arm.layer_indices)
-    return TeacherSide.of(teacher.outputs, objective, len(arm.layer_indices), copied_layers, depth)
+    layers = arm.layer_indices or ()
+    copied_layers = teacher_indices(context, arm.name, layers)
+    return TeacherSide.of(teacher.outputs, objective, len(layers), copied_layers, teacher.layers)
 
 
 def teacher_indices(context: Context, name: str, indices: tuple[int, ...]) -> tuple[int, ...] | None:
@@ -150,9 +174,19 @@ def teacher_indices(context: Context, name: str, indices: tuple[int, ...]) -> tu
     return None if foreign else indices
 
 
-def save(context: Context, arm: Arm, model: BertForSequenceClassification, tokenizer_folder: Path) -> None:
-    """Writes the model as plain Hugging Face files."""
-    if is_writer():
+def save(
+    context: Context,
+    arm: Arm,
+    model: BertForSequenceClassification,
+    tokenizer_folder: Path,
+    *,
+    by_every_process: bool = False,
+) -> None:
+    """Writes the model as plain Hugging Face files.
+
+    by_every_process: also by those that are not the writer, in their temporary folders, where a later arm loads it.
+    """
+    if is_writer() or by_every_process:
         save_classifier(model, tokenizer_folder, context.settings.max_length, arm.folder)
         arm.cost["size_bytes"] = size_bytes(arm.folder)
 

@@ -111,6 +111,16 @@ def name_lines(axis: Axes, names: Sequence[str]) -> None:
     axis.tick_params(axis="y", length=0)
 
 
+def seed_dots(axis: Axes, values: Sequence[float | None] | None, place: float, theme: Theme) -> None:
+    """A small dot for every seed, just below the line of a dot plot at `place`; nothing for a single seed."""
+    known = [value for value in values or [] if value is not None]
+    if len(known) > 1:
+        axis.plot(
+            known, [place - 0.27] * len(known), color=theme["ink"], marker="o", markersize=2.4, markeredgewidth=0,
+            alpha=0.65, linestyle="none",
+        )  # fmt: skip
+
+
 def handle(mark: Mark, theme: Theme, label: str, *, line: bool = True) -> Line2D:
     """An entry of a legend."""
     colour = theme[mark.colour]

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from retort.evaluation.intervals import FEW
-from retort.evaluation.metrics import METRICS
 from retort.report import display
 from retort.report.comparison import Comparison
+from retort.report.comparison_tables import METRICS
 from retort.report.rendering import templates
 from retort.report.tables import Cell, Column, Table
 
@@ -33,7 +33,8 @@ def model_card(content: Mapping[str, Any], arm: str) -> str:
         task=task,
         titles=[task.title(name) for name in comparison.labels],
         figures=_figures(comparison, arm),
-        thresholds={task.title(name): comparison.threshold(name) for name in comparison.labels},
+        thresholds={task.title(name): f"{comparison.threshold(arm, name):.3g}" for name in comparison.labels},
+        seeds=len(comparison.seeds_of(arm)),
         rows=content.get("data", {}).get("rows") or {},
         counts=comparison.test_counts(),
         few=FEW,
@@ -49,6 +50,7 @@ def _figures(comparison: Comparison, arm: str) -> Table:
     rows = [
         (Cell(display.METRIC_NAMES[metric]), *(_cell(comparison.figure(arm, metric, name)) for name in names))
         for metric in METRICS
+        if any(comparison.figure(arm, metric, name) for name in names)
     ]
     return Table(columns, tuple(rows))
 

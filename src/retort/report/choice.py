@@ -1,212 +1,299 @@
-"""Which model to ship on a CPU, and why, from the figures and paired differences.
+"""Which model to ship, and why: chosen on validation by quality and cost, then confirmed or not on the test comments.
 
-The sentences follow the verdicts of the pairs: a model is called better, tied or undecided exactly where its pair is.
+The contenders are the arms with a model within the limits. The candidate is the cheapest of those whose average
+precision on validation is within the margin of the highest. It is recommended only when the test comments show it
+better than, equivalent to or not worse than every other contender (and better than the constant baseline): the pairs
+decide, and the sentences say no more than they do.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from retort.evaluation.intervals import FEW
 from retort.report import display
 from retort.report.comparison import Comparison
 
 # Latencies within this factor count as equal, of arms and of formats: noise must not decide.
 SAME_SPEED = 1.1
 
+_NAMED = 3
+
 
 @dataclass(frozen=True)
 class Choice:
-    """Which model to ship on a CPU: None where no model is shown to be worth it."""
+    """`candidate` was chosen on validation; `arm` is it where the test comments confirm it, else None."""
 
+    candidate: str | None
     arm: str | None
     headline: str
     reason: str
 
 
 @dataclass(frozen=True)
-class PairVerdicts:
-    """What the pairs show about one model against each of the others, by average precision: lists of arms."""
+class Standing:
+    """What the test comments show about one model against the others, by average precision: lists of arms.
+
+    The first three are those against which it is shown not to be worse by more than the margin.
+    """
 
     arm: str
-    beaten: list[str]
-    tied: list[str]
+    better: list[str]
+    equivalent: list[str]
+    not_worse: list[str]
     undecided: list[str]
-    ahead: list[str]
+    worse: list[str]
 
     @property
-    def best_or_tied(self) -> bool:
-        """Whether the model is shown to be better than, or tied with, every other."""
-        return not self.undecided and not self.ahead
+    def confirmed(self) -> bool:
+        """Whether it is shown not to be worse than any of the others."""
+        return not self.undecided and not self.worse
 
-    @property
-    def not_beaten(self) -> list[str]:
-        """The arms that are not shown to be worse."""
-        return [*self.tied, *self.undecided, *self.ahead]
-
-    def sentences(self) -> str:
-        """` odd is shown to rank better than a and ties with b. These test comments cannot tell odd from c.`"""
+    def sentences(self, margin: float | None) -> str:
+        """` odd is shown to be better than a and equivalent to b. These test comments cannot tell odd from c.`"""
+        within = "" if margin is None else f" by more than {margin:g}"
         parts = [
-            f"is shown to rank better than {display.listed(self.beaten)}" if self.beaten else "",
-            f"ties with {display.listed(self.tied)}" if self.tied else "",
+            f"better than {display.listed(self.better)}" if self.better else "",
+            f"equivalent to {display.listed(self.equivalent)}" if self.equivalent else "",
+            f"not worse than {display.listed(self.not_worse)}{within}" if self.not_worse else "",
         ]
-        shown = " and ".join(part for part in parts if part)
-        text = f" {self.arm} {shown}." if shown else ""
+        shown = display.listed([part for part in parts if part])
+        text = f" On the test comments {self.arm} is shown to be {shown}." if shown else ""
         if self.undecided:
-            text += f" These test comments cannot tell {self.arm} from {display.listed(self.undecided)}."
-        if self.ahead:
-            verb = "is" if len(self.ahead) == 1 else "are"
-            text += f" {display.listed(self.ahead)} {verb} shown to rank better than {self.arm}."
+            text += f" They cannot tell whether it is worse than {_listed_or(self.undecided)}." if shown else (
+                f" The test comments cannot tell whether {self.arm} is worse than {_listed_or(self.undecided)}."
+            )  # fmt: skip
+        if self.worse:
+            verb = "is" if len(self.worse) == 1 else "are"
+            text += f" {display.listed(self.worse)} {verb} shown to be better than {self.arm}."
         return text
 
 
 def verdict(content: Mapping[str, Any]) -> str:
     """The text that comparison.json has under "verdict"; `content` is that file without it."""
     choice = choose(Comparison(content))
-    return f"{choice.headline} {choice.reason}"
+    return f"{choice.headline} {choice.reason}".strip()
+
+
+def recommend(content: Mapping[str, Any]) -> dict[str, Any]:
+    """What comparison.json has under "recommendation"; `content` is that file without it.
+
+    {"candidate": the arm chosen on validation or None, "arm": it where the test comments confirm it, else None,
+    "shown": whether they do}.
+    """
+    choice = choose(Comparison(content))
+    return {"candidate": choice.candidate, "arm": choice.arm, "shown": choice.arm is not None}
 
 
 def choose(comparison: Comparison) -> Choice:
-    """The fastest model that is shown to rank better than the constant baseline and not shown to be worse than the
-    model with the highest average precision; of those that are as fast but for noise, the one that ranks best.
+    """The cheapest model that is as good as the best on validation, and whether the test comments confirm it."""
+    contenders = [arm for arm in comparison.models if comparison.excluded(arm) is None]
+    if not contenders:
+        return _nothing_fits(comparison)
+    unmeasured = [arm for arm in contenders if comparison.validation(arm) is None]
+    if unmeasured or comparison.margin is None:
+        return _not_chosen(comparison, contenders, unmeasured)
+    best = max(contenders, key=lambda arm: comparison.validation(arm) or 0)
+    candidate = _candidate(comparison, contenders, best)
+    standing = standing_of(comparison, candidate, contenders)
+    if standing.confirmed and _above_constant(comparison, candidate):
+        return _confirmed(comparison, standing, best)
+    return _unconfirmed(comparison, contenders, standing, best)
 
-    Baselines can be chosen too: the cheapest model that does the job is the answer.
+
+def standing_of(comparison: Comparison, arm: str, others: list[str]) -> Standing:
+    """The verdicts of an arm's pairs with each of `others` but itself; a missing pair is undecided."""
+    found: dict[str, list[str]] = {"better": [], "equivalent": [], "not worse": [], "undecided": [], "worse": []}
+    for other in others:
+        if other != arm:
+            pair = comparison.pair(arm, other)
+            if pair is not None and comparison.not_worse(arm, other):
+                found[pair["verdict"]].append(other)
+            else:
+                found["worse" if comparison.better(other, arm) else "undecided"].append(other)
+    return Standing(arm, *found.values())
+
+
+def by_cost(comparison: Comparison, arms: list[str]) -> list[str]:
+    """Cheapest first: by latency; of those within a factor of 1.1 of the fastest left, the smallest on disk first.
+
+    A cost that was not measured counts as the highest; ties go to the higher average precision on validation.
     """
-    candidates = _candidates(comparison)
-    counts = comparison.test_counts()
-    if not candidates or (counts is not None and counts[1] < FEW):
-        return _no_choice(comparison)
-    best = comparison.best(candidates)
-    rivals = [arm for arm in candidates if not comparison.better(best, arm)]
-    timed = {arm: latency for arm in rivals if (latency := comparison.latency(arm)) is not None}
-    if not timed:
-        return _without_latency(comparison, best)
-    fastest = min(timed.values())
-    arm = comparison.best([arm for arm, latency in timed.items() if latency <= fastest * SAME_SPEED])
-    verdicts = pair_verdicts(comparison, arm)
-    excluded = [other for other in verdicts.not_beaten if other not in candidates]
-    field = "the candidates" if excluded else "those"
-    speed = "the fastest" if timed[arm] == fastest else "about as fast as any"
-    reason = _reason(comparison, verdicts, best) + _excluded(comparison, excluded) + _faster_but_worse(comparison, arm)
-    return Choice(arm, _headline(verdicts, best, f"{speed} of {field}"), reason)
+
+    def cost(value: float | None) -> float:
+        return float("inf") if value is None else value
+
+    def after_speed(arm: str) -> tuple[float, float]:
+        return cost(comparison.cost(arm, "size_bytes")), -(comparison.validation(arm) or 0)
+
+    left, ordered = list(arms), []
+    while left:
+        fastest = min(cost(comparison.latency(arm)) for arm in left)
+        as_fast = [arm for arm in left if cost(comparison.latency(arm)) <= fastest * SAME_SPEED]
+        ordered.append(min(as_fast, key=after_speed))
+        left.remove(ordered[-1])
+    return ordered
 
 
-def _candidates(comparison: Comparison) -> list[str]:
-    """The models that are shown to rank better than the constant baseline; without one, all that are ranked."""
-    constant = comparison.constant
-    ranked = [arm for arm in comparison.arms if comparison.value(arm, "average_precision") is not None]
-    return [arm for arm in ranked if constant is None or comparison.better(arm, constant)]
+def _candidate(comparison: Comparison, contenders: list[str], best: str) -> str:
+    """The cheapest of those within the margin of the best on validation; 1e-12 is for the rounding of 0.75 - 0.74."""
+    top = comparison.validation(best) or 0
+    near = [arm for arm in contenders if top - (comparison.validation(arm) or 0) <= (comparison.margin or 0) + 1e-12]
+    return by_cost(comparison, near)[0]
 
 
-def pair_verdicts(comparison: Comparison, arm: str) -> PairVerdicts:
-    """The verdicts of an arm's pairs with every other arm that has a model."""
-    found: dict[str, list[str]] = {arm: [], "tie": [], "cannot tell": [], "ahead": []}
-    for other in comparison.arms:
-        if other not in (arm, comparison.constant):
-            better = (comparison.pair(arm, other) or {"better": "cannot tell"})["better"]
-            found["ahead" if better == other else better].append(other)
-    return PairVerdicts(arm, found[arm], found["tie"], found["cannot tell"], found["ahead"])
+def _above_constant(comparison: Comparison, arm: str) -> bool:
+    """Whether a model is shown to rank better than giving all comments the same score; true where nothing does."""
+    return comparison.constant is None or comparison.better(arm, comparison.constant)
 
 
-def _headline(verdicts: PairVerdicts, best: str, field: str) -> str:
-    """`field` is "the fastest of those" or the like."""
-    if verdicts.best_or_tied:
-        return f"On a CPU, ship {verdicts.arm}."
-    than = f" than {best}" if verdicts.ahead else ""
-    return f"No model is shown to be best; {verdicts.arm} is {field} not shown to be worse{than}."
+# --- the sentences ---
 
 
-def _no_choice(comparison: Comparison) -> Choice:
-    counts, constant, task = comparison.test_counts(), comparison.constant, comparison.task
-    if counts is not None and counts[1] < FEW:
-        rows, positives = display.counted(counts[0], "comment"), counts[1]
-        return Choice(
-            None,
-            f"Too few {task.adjective} test comments to choose a model.",
-            f"The test split has {rows}, {positives:,} of them {task.adjective}. Compare again with more comments.",
+def _confirmed(comparison: Comparison, standing: Standing, best: str) -> Choice:
+    arm = standing.arm
+    others = "" if any((standing.better, standing.equivalent, standing.not_worse)) else " It is the only contender."
+    reason = _chosen(comparison, arm, best) + standing.sentences(comparison.margin) + others + _excluded(comparison)
+    device = {"cuda": "On this GPU", "mps": "On this GPU"}.get(_device(comparison, arm), "On a CPU")
+    return Choice(arm, arm, f"{device}, ship {arm}.", reason + _one_seed(comparison))
+
+
+def _unconfirmed(comparison: Comparison, contenders: list[str], standing: Standing, best: str) -> Choice:
+    """Why the candidate is not recommended, the cheapest candidates, and what it would take."""
+    candidate, constant = standing.arm, comparison.constant
+    if standing.worse:
+        headline = f"No model is recommended: on test, {candidate} is shown to be worse than {standing.worse[0]}."
+    elif standing.undecided:
+        headline = f"{_these_comments(comparison)} cannot tell which model is best."
+    else:
+        assert constant is not None, "the only other reason"
+        headline = (
+            f"No model is recommended: {candidate} is not shown to rank better than {comparison.title(constant)}."
         )
-    headline = "No model here is shown to be worth shipping."
-    if constant is None or not any(comparison.pair(arm, constant) for arm in comparison.arms if arm != constant):
-        return Choice(None, headline, "No average precision could be compared.")
-    return Choice(
-        None,
-        headline,
-        f"On these test comments none is shown to rank better than {comparison.title(constant)}, "
-        "which gives all comments the same score.",
+    left = [arm for arm in contenders if not comparison.better(best, arm)]
+    cheapest = by_cost(comparison, left)[:_NAMED]
+    plural = "s" if len(cheapest) > 1 else ""
+    reason = f"Cheapest candidate{plural}: {', '.join(cheapest)}."
+    reason += _it_would_take(comparison, standing, best)
+    reason += " " + _chosen(comparison, candidate, best) + standing.sentences(comparison.margin)
+    if constant is not None and not _above_constant(comparison, candidate):
+        reason += f" It is not shown to rank better than {comparison.title(constant)}."
+    reason += _as_information(comparison, contenders, candidate) + _excluded(comparison)
+    return Choice(candidate, None, headline, reason + _one_seed(comparison))
+
+
+def _these_comments(comparison: Comparison) -> str:
+    """`These 300 test comments (16 of them positive) and 3 seeds`."""
+    counts = comparison.test_counts()
+    these = "These test comments"
+    if counts is not None:
+        these = f"These {counts[0]:,} test comments ({counts[1]:,} {comparison.task.adjective})"
+    return f"{these} and {display.counted(len(comparison.seeds), 'seed')}"
+
+
+def _chosen(comparison: Comparison, arm: str, best: str) -> str:
+    """How the candidate was chosen on validation, and what it costs."""
+    value = display.number(comparison.validation(arm))
+    if arm == best:
+        text = f"Chosen on validation, where {arm} has the highest average precision ({value})"
+    else:
+        text = (
+            f"Chosen on validation, where the average precision of {arm} ({value}) is within {comparison.margin:g} of "
+            f"the highest ({best}, {display.number(comparison.validation(best))})"
+        )
+    costs = [
+        f"{display.milliseconds(latency)} a comment" if (latency := comparison.latency(arm)) is not None else "",
+        f"{display.size(size)} on disk" if (size := comparison.cost(arm, "size_bytes")) is not None else "",
+    ]
+    found = display.listed([cost for cost in costs if cost])
+    why = "" if arm == best else " as the cheapest of those" if found else ""
+    text += f",{why} at {found}." if found else ". Neither latency nor size was measured."
+    return f"{text} On the test split it has {comparison.written(arm, 'average_precision')}."
+
+
+def _it_would_take(comparison: Comparison, standing: Standing, best: str) -> str:
+    """What would show that the candidate is within the margin of the best, or of the most similar undecided model."""
+    if not standing.undecided:
+        return ""
+    pairs = {other: comparison.pair(standing.arm, other) or {} for other in standing.undecided}
+    other = best if best in pairs else max(pairs, key=lambda arm: pairs[arm].get("comments_needed") or 0)
+    goal = f"show that {standing.arm} is within {comparison.margin:g} of {other}"
+    if pairs[other].get("comments_needed") is None:
+        return f" What it would take to {goal} is not known: {display.why(pairs[other])}."
+    return f" To {goal} takes about {needed(pairs[other])}."
+
+
+def _as_information(comparison: Comparison, contenders: list[str], candidate: str) -> str:
+    """Models that the test comments show not to be worse than any other: to know, not to choose by."""
+    shown = [
+        arm
+        for arm in contenders
+        if arm != candidate and len(contenders) > 1 and standing_of(comparison, arm, contenders).confirmed
+    ]
+    if not shown:
+        return ""
+    verb = "is" if len(shown) == 1 else "are"
+    return (
+        f" For information: on the test comments {display.listed(shown)} {verb} shown not to be worse than any other "
+        "model; choosing by them would need other comments to confirm it."
     )
 
 
-def _without_latency(comparison: Comparison, best: str) -> Choice:
-    verdicts = pair_verdicts(comparison, best)
-    highest = f"{best} has the highest average precision."
-    headline = highest if verdicts.best_or_tied else f"No model is shown to be best; {highest}"
-    return Choice(best, headline, f"{_quality(comparison, best)}. No latency was measured.{verdicts.sentences()}")
+def _nothing_fits(comparison: Comparison) -> Choice:
+    if not comparison.models:
+        return Choice(None, None, "There is no model to choose.", "No arm of this comparison has one.")
+    return Choice(None, None, "No model is within the limits.", f"No recommendation.{_excluded(comparison)}")
 
 
-def _reason(comparison: Comparison, verdicts: PairVerdicts, best: str) -> str:
-    arm = verdicts.arm
-    text = f"{_quality(comparison, arm)}; one comment takes {display.milliseconds(comparison.latency(arm))}"
-    size = comparison.cost(arm, "size_bytes")
-    text += f", and it needs {display.size(size)} on disk." if size is not None else "."
-    ranked = [name for name in comparison.arms if comparison.value(name, "average_precision") is not None]
-    highest = best == comparison.best(ranked)
-    if arm != best:
-        text += _best(comparison, arm, best, "The highest figure" if highest else "The candidates' highest figure")
-    elif highest and len(ranked) > 1:
-        text += " Its average precision is also the highest."
-    return text + verdicts.sentences()
+def _not_chosen(comparison: Comparison, contenders: list[str], unmeasured: list[str]) -> Choice:
+    """Without figures on validation nothing can be chosen; what the test comments show is still worth saying."""
+    who = "any model" if unmeasured == contenders else display.listed(unmeasured)
+    why = f"Average precision on validation was not measured for {who}." if unmeasured else "It has no margin."
+    ranked = [arm for arm in contenders if comparison.value(arm, "average_precision") is not None]
+    text = ""
+    if ranked:
+        best = comparison.best(ranked)
+        text = f" On the test split {best} has the highest, {comparison.written(best, 'average_precision')}."
+        text += standing_of(comparison, best, contenders).sentences(comparison.margin)
+    former = (
+        " This run was made by an earlier version; compare again for a recommendation." if comparison.former else ""
+    )
+    return Choice(None, None, "No model is recommended.", why + text + former + _excluded(comparison))
 
 
-def _best(comparison: Comparison, arm: str, best: str, highest: str) -> str:
-    """The model with the highest figure, and what separates it from the chosen one."""
-    slow, fast = comparison.latency(best), comparison.latency(arm)
-    at = f", at {display.milliseconds(slow)} a comment" if slow else ""
-    if slow and fast and slow / fast >= 1.05:
-        at += f", {slow / fast:.1f} times as long"
-    pair = comparison.pair(best, arm)
-    if pair is None or pair["difference"] is None:
-        apart = ""
-    elif pair["better"] == "tie":
-        apart = f". The difference {best} − {arm} is within the tie margin ({difference_with_interval(pair)})"
-    else:
-        apart = f". The difference {best} − {arm} is {difference_with_interval(pair)}; {needed(pair)}"
-    return f" {highest} is that of {best}, {comparison.written(best, 'average_precision')}{at}{apart}."
-
-
-def _excluded(comparison: Comparison, arms: list[str]) -> str:
-    """Why models that are not shown to be worse could not be chosen."""
-    if not arms or comparison.constant is None:
+def _excluded(comparison: Comparison) -> str:
+    """` Not within the limits: teacher (one comment 12.1 ms, over 10.0 ms).`"""
+    over = [f"{arm} ({why})" for arm in comparison.models if (why := comparison.excluded(arm)) is not None]
+    if not over:
         return ""
-    who = f"{display.listed(arms)} {'is no candidate' if len(arms) == 1 else 'are no candidates'}"
-    return f" {who}: not shown to rank better than {comparison.title(comparison.constant)}."
+    return f" Not within the limits: {display.listed(over)}."
 
 
-def _faster_but_worse(comparison: Comparison, arm: str) -> str:
-    """What the best student gives up for its speed, where it is shown to be worse than the model to ship."""
-    top, slow = comparison.value(arm, "average_precision"), comparison.latency(arm)
-    worse = [student for student in comparison.students if comparison.better(arm, student)]
-    faster = [name for name in worse if slow and (fast := comparison.latency(name)) and slow / fast >= SAME_SPEED]
-    if not faster or not top or not slow:
+def _one_seed(comparison: Comparison) -> str:
+    if len(comparison.seeds) != 1:
         return ""
-    student = comparison.best(faster)
-    kept = display.percent((comparison.value(student, "average_precision") or 0) / top, 0)
-    times = slow / (comparison.latency(student) or slow)
-    return f" Where speed counts more, {student} keeps {kept} of its average precision at {times:.1f} times the speed."
+    return " One seed: no spread. The intervals cover the choice of test comments, not the chance in training."
 
 
-def _quality(comparison: Comparison, arm: str) -> str:
-    return f"Average precision of {arm} on the test split: {comparison.written(arm, 'average_precision')}"
+def _device(comparison: Comparison, arm: str) -> str:
+    return str((comparison.arms[arm].get("cost") or {}).get("device") or "cpu").partition(":")[0]
+
+
+def _listed_or(names: list[str]) -> str:
+    """`a, b or c`."""
+    return " or ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else "".join(names)
 
 
 def difference_with_interval(pair: Mapping[str, Any]) -> str:
     """`+0.010, 95 % interval −0.020 to +0.040`."""
-    return (
-        f"{display.signed(pair['difference'])}, 95 % interval {display.between(pair['low'], pair['high'], sign=True)}"
-    )
+    interval = display.between(pair["low"], pair["high"], sign=True)
+    return display.signed(pair["difference"]) + (f", 95 % interval {interval}" if interval else ", without interval")
 
 
 def needed(pair: Mapping[str, Any]) -> str:
-    """How many test comments it takes to show the difference of a pair, or why that is not known."""
+    """`14,000 test comments and 4 seeds`: what shows a difference of the size of the margin, or why it is not known."""
     if pair.get("comments_needed") is None:
-        return display.why(pair, "there is nothing to show")
-    return f"showing a difference of this size takes about {display.rounded(pair['comments_needed'])} test comments"
+        return f"not known ({display.why(pair)})"
+    text = f"{display.rounded(pair['comments_needed'])} test comments"
+    if pair.get("seeds_needed") is None:
+        return f"{text} for the chance in the comments alone ({display.why(pair, 'the seeds needed are not known')})"
+    return f"{text} and {display.counted(int(pair['seeds_needed']), 'seed')}"

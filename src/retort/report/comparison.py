@@ -5,7 +5,9 @@ from functools import cached_property
 from typing import Any
 
 from retort import runs
+from retort.former_schema import COMPARISON_SCHEMA
 from retort.report import display
+from retort.report.limits import why_excluded
 from retort.tasks import Task, recorded_task
 
 
@@ -41,6 +43,11 @@ class Comparison:
         return next((arm for arm in self.baselines if self.arms[arm]["loader"] is None), None)
 
     @property
+    def models(self) -> list[str]:
+        """Arms with a model that can be used: all but the constant baseline."""
+        return [arm for arm in self.arms if arm != self.constant]
+
+    @property
     def baselines(self) -> list[str]:
         """Arms that are no neural networks, in the order of the comparison."""
         return self._of_role("baseline")
@@ -72,13 +79,58 @@ class Comparison:
         """`TF-IDF with logistic regression`; the arm's name where no title is recorded."""
         return str(self.arms[arm].get("title") or arm)
 
-    def threshold(self, label: str) -> float:
-        """The probability at or above which a verdict is positive: one for all labels, or one each."""
-        threshold = self.content["decision_threshold"]
-        return float(threshold[label] if isinstance(threshold, Mapping) else threshold)
+    @property
+    def former(self) -> bool:
+        """Whether the run was made before seeds, validation figures, calibration and margins were recorded."""
+        return int(self.content.get("schema", COMPARISON_SCHEMA)) < COMPARISON_SCHEMA
+
+    @property
+    def seeds(self) -> list[int]:
+        """The training seeds that were judged; the first one's models are those in the arms' own folders."""
+        return list(self.content["seeds"])
+
+    @property
+    def failed_seeds(self) -> dict[str, str]:
+        """Training (`seed 3`; `draw 2, seed 3`) -> why it has no figures."""
+        return dict(self.content.get("failed_seeds") or {})
+
+    @property
+    def margin(self) -> float | None:
+        """The difference in average precision that does not matter; None in a former run."""
+        return self.content.get("margin")
+
+    @property
+    def limits(self) -> Mapping[str, float]:
+        """What a model may cost at most, by `latency_ms`, `size_mb` and `memory_mb`; those that were set."""
+        return {name: limit for name, limit in (self.content.get("limits") or {}).items() if limit is not None}
+
+    def excluded(self, arm: str) -> str | None:
+        """Why the arm exceeds a limit, or None: as recorded, else from its costs."""
+        facts = self.arms[arm]
+        return facts["excluded"] if "excluded" in facts else why_excluded(facts.get("cost") or {}, self.limits)
+
+    def seeds_of(self, arm: str) -> list[int]:
+        """The seeds that an arm was trained with: the first alone where nothing in its training is left to chance."""
+        trained = [once["seed"] for once in self.arms[arm].get("training") or []]
+        return [seed for seed in self.seeds if seed in trained] or self.seeds[:1]
+
+    def thresholds(self, arm: str, label: str | None = None) -> list[float]:
+        """The probabilities at or above which a verdict is positive, one for each of the arm's seeds."""
+        return [float(value) for value in self.arms[arm]["thresholds"][label or self.primary]]
+
+    def threshold(self, arm: str, label: str | None = None) -> float:
+        """That of the first seed, whose model is in the arm's folder."""
+        return self.thresholds(arm, label)[0]
+
+    def validation(self, arm: str, metric: str = "average_precision") -> float | None:
+        """A figure on validation, its mean over the seeds; None where it was not measured."""
+        return ((self.arms[arm].get("validation") or {}).get(self.primary, {}).get(metric) or {}).get("value")
 
     def figure(self, arm: str, metric: str, label: str | None = None) -> Mapping[str, Any]:
-        """{"value", "low", "high"} on the test split, with "why" where one is missing; empty when not recorded."""
+        """{"value", "low", "high", "seeds", "spread"} on the test split, with "why" where one is missing.
+
+        The value is the mean over the seeds. Empty when not recorded.
+        """
         return (self.arms[arm]["test"].get(label or self.primary) or {}).get(metric) or {}
 
     def value(self, arm: str, metric: str) -> float | None:
@@ -100,20 +152,22 @@ class Comparison:
         return [row for row in self.content["pairs"] if row["metric"] == metric]
 
     def pair(self, a: str, b: str, metric: str = "average_precision") -> dict[str, Any] | None:
-        """The pair with its difference as a - b, and as `better` the better arm's name, "tie" or "cannot tell"."""
+        """The pair with its difference as a - b, and as `favours` the name of the arm that its verdict speaks for."""
         for row in self.pairs(metric):
             if {row["a"], row["b"]} == {a, b}:
-                better = {"a": row["a"], "b": row["b"]}.get(row["verdict"], row["verdict"])
-                found = dict(row) | {"better": better}
-                if row["a"] != a and row["difference"] is not None:
-                    found |= {"difference": -row["difference"], "low": -row["high"], "high": -row["low"]}
-                return found
+                found = dict(row) | {"favours": row[row["favours"]] if row["favours"] else None}
+                return found if row["a"] == a else _turned(found)
         return None
 
     def better(self, a: str, b: str, metric: str = "average_precision") -> bool:
         """Whether a is shown to be better than b."""
         row = self.pair(a, b, metric)
-        return row is not None and row["better"] == a
+        return row is not None and row["verdict"] == "better" and row["favours"] == a
+
+    def not_worse(self, a: str, b: str) -> bool:
+        """Whether a is shown not to be worse than b by more than the margin: better, equivalent or not worse."""
+        row = self.pair(a, b)
+        return row is not None and (row["verdict"] == "equivalent" or row["favours"] == a)
 
     def has_baseline(self, pair: Mapping[str, Any]) -> bool:
         """Whether one side of a pair is a baseline."""
@@ -128,8 +182,13 @@ class Comparison:
         return ((self.arms[arm].get("cost") or {}).get("latency_ms") or {}).get("p50")
 
     def history(self, arm: str) -> list[Mapping[str, Any]]:
-        """A row for each epoch; empty for an arm that is not trained in epochs."""
+        """A row for each epoch of the first seed; empty for an arm that is not trained in epochs."""
         return list(self.arms[arm].get("history") or [])
+
+    def histories(self, arm: str) -> list[list[Mapping[str, Any]]]:
+        """The history of every seed that the arm was trained with in epochs."""
+        found = [list(once.get("history") or []) for once in self.arms[arm].get("training") or []]
+        return [history for history in found if history] or [history for history in [self.history(arm)] if history]
 
     def share(self, split: str) -> float | None:
         """The share of positive comments in a split, or None when not recorded."""
@@ -150,3 +209,16 @@ class Comparison:
 
     def _shares(self, split: str) -> Mapping[str, Any]:
         return self.content.get("data", {}).get("shares", {}).get(split) or {}
+
+
+def _turned(pair: dict[str, Any]) -> dict[str, Any]:
+    """The pair seen from its other arm."""
+    turned = pair | {"a": pair["b"], "b": pair["a"]}
+    if pair["difference"] is None:
+        return turned
+    return turned | {
+        "difference": -pair["difference"],
+        "low": None if pair["high"] is None else -pair["high"],
+        "high": None if pair["low"] is None else -pair["low"],
+        "seeds": [None if value is None else -value for value in pair.get("seeds") or []],
+    }

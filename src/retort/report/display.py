@@ -14,6 +14,7 @@ METRIC_NAMES = {
     "precision": "precision",
     "recall": "recall",
     "f1": "F1",
+    "f1_at_half": "F1 at 0.5",
     "mcc": "MCC",
     "roc_auc": "ROC-AUC",
     "average_precision": "average precision",
@@ -52,6 +53,16 @@ def span(low: float | None, high: float | None) -> str:
     return "" if low is None or high is None else f"{number(low)}–{number(high)}"
 
 
+def spread(value: float | None) -> str:
+    """`sd 0.006`, the standard deviation over seeds; empty with one seed."""
+    return "" if value is None else f"sd {number(value)}"
+
+
+def p_value(value: float | None) -> str:
+    """`0.034`, `< 0.001`."""
+    return "< 0.001" if value is not None and value < 0.001 else number(value)
+
+
 def whole(value: float | None) -> str:
     """`66,956,546`."""
     return NOTHING if value is None else f"{round(value):,}"
@@ -65,6 +76,16 @@ def rounded(value: float | None) -> str:
         return f"{math.ceil(value)}"
     digits = 1 - math.floor(math.log10(value))
     return f"{round(value, digits):,.0f}"
+
+
+def scientific(value: float | None) -> str:
+    """A learning rate in three digits at most: `2.1e-4`, `1e-3`."""
+    if value is None:
+        return NOTHING
+    exponent = math.floor(math.log10(value))
+    if float(f"{value / 10**exponent:.3g}") >= 10:
+        exponent += 1
+    return f"{value / 10**exponent:.3g}e{exponent}"
 
 
 def percent(share: float | None, decimals: int = 1) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from retort.report import display
+from retort.report import display, limits
 from retort.report.choice import Choice, choose
 from retort.report.comparison import Comparison
 from retort.report.observations import Observation, observe
@@ -60,6 +60,11 @@ def _settings(comparison: Comparison) -> Iterator[tuple[str, str]]:
     yield "preset", str(content.get("preset", display.NOTHING))
     if source := display.source(content):
         yield "comments from", source
-    yield "seed", str(content.get("seed", display.NOTHING))
+    seeds = [str(seed) for seed in comparison.seeds]
+    yield ("seeds" if len(seeds) > 1 else "seed"), ", ".join(seeds) or display.NOTHING
+    if comparison.margin is not None:
+        yield "margin", f"{comparison.margin:g} average precision"
+    if comparison.limits:
+        yield "limits", display.listed(limits.written(comparison.limits))
     yield f"{task.adjective} from a rating of", display.percent(content["label_threshold"], 0)
     yield "labels", ", ".join(task.title(name) for name in comparison.labels)

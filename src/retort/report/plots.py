@@ -18,7 +18,8 @@ Draw = Callable[[Run, Theme, bool], Figure | None]
 class Plot:
     """`name` is the file's name and the anchor on the page; `caption` explains how to read it.
 
-    In the caption `{positive}` and `{negative}` become the task's words.
+    In the caption `{positive}` and `{negative}` become the task's words, and `{first}` a sentence where only the first
+    of several seeds is drawn.
     """
 
     name: str
@@ -52,5 +53,7 @@ def draw_plot(plot: Plot, run: Run, folder: Path) -> Drawn | None:
         (folder / f"{plot.name}.svg").write_text(standalone(svg), "utf-8")
         canvas.write_pngs(wide, folder, plot.name)
     task = run.comparison.task
-    caption = plot.caption.format(positive=task.adjective, negative=task.negative_adjective)
+    seeds = len(run.comparison.seeds)
+    first = f" Drawn: the first of {seeds} seeds." if seeds > 1 else ""
+    caption = plot.caption.format(positive=task.adjective, negative=task.negative_adjective, first=first)
     return Drawn(plot.name, plot.title, caption, svg, narrow_svg)

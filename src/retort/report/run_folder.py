@@ -13,45 +13,74 @@ from retort.evaluation.metrics import Array
 from retort.evaluation.predictions import read_predictions
 from retort.report.comparison import Comparison
 
-_NEEDED = ("attributes", "primary", "arms", "pairs", "label_threshold", "decision_threshold")
+_NEEDED = ("attributes", "primary", "arms", "pairs", "label_threshold")
+
+# In RUN: the folders of all seeds but the first, by seed.
+SEEDS = "seeds"
+# Ends the name of the column with an attribute's probability before calibration.
+UNCALIBRATED = "__uncalibrated"
 
 
 @dataclass(frozen=True)
 class Judged:
-    """Aligned: ids, labels (n,) of 0 and 1, raters' fractions (n,), and {arm: probabilities (n,)}."""
+    """Comments of one split with labels and predictions, aligned. S is the number of an arm's seeds.
+
+    ids (n,); labels (n,) of 0 and 1; fractions (n,) of raters; scores {arm: probabilities (S, n)}, as `predict` gives
+    them; uncalibrated {arm: the same before calibration}.
+    """
 
     ids: list[str]
     labels: Array
     fractions: Array
     scores: dict[str, Array]
+    uncalibrated: dict[str, Array]
+
+    def first(self, arm: str) -> Array:
+        """(n,) probabilities of the arm's first seed, whose model is in the run folder."""
+        return np.asarray(self.scores[arm][0])
 
 
 @dataclass(frozen=True)
 class Run:
-    """`splits` is indexed by id; `predictions` are by arm, indexed by id; `texts` by id, or None with --no-texts."""
+    """`splits` is indexed by id; `predictions` are by arm, one for each of its seeds, indexed by id; `texts` by id, or
+    None with --no-texts."""
 
     folder: Path
     comparison: Comparison
     splits: pd.DataFrame
-    predictions: dict[str, pd.DataFrame]
+    predictions: dict[str, list[pd.DataFrame]]
     texts: dict[str, str] | None
 
-    def labels(self, frame: pd.DataFrame) -> Array:
-        """(n,) float32 for rows of `splits`: 1 where the primary label is positive, 0 where not, NaN where unrated."""
+    def labels(self, frame: pd.DataFrame, label: str | None = None) -> Array:
+        """(n,) float32 for rows of `splits`: 1 where the label (the primary one) is positive, 0 where not, NaN where
+        unrated."""
         threshold = self.comparison.content["label_threshold"]
-        return np.asarray(labels(frame, (self.comparison.primary,), threshold)[:, 0])
+        return np.asarray(labels(frame, (label or self.comparison.primary,), threshold)[:, 0])
+
+    @property
+    def test(self) -> pd.DataFrame:
+        """The rows of `splits` that are test comments rated for the primary label."""
+        rows = self.splits[self.splits["split"] == "test"]
+        return rows[rows[self.comparison.primary].notna()]
 
     def judged(self) -> Judged:
         """Labels and every arm's probabilities on the test comments that are rated for the primary label."""
-        name = self.comparison.primary
-        test = self.splits[self.splits["split"] == "test"]
-        rated = test[test[name].notna()]
+        name, rated = self.comparison.primary, self.test
+        raw = name + UNCALIBRATED
         return Judged(
             [str(i) for i in rated.index],
             self.labels(rated).astype(np.int64),
             rated[name].to_numpy(np.float32),
-            {arm: frame.loc[rated.index, name].to_numpy(np.float32) for arm, frame in self.predictions.items()},
+            {arm: _stacked(frames, rated.index, name) for arm, frames in self.predictions.items()},
+            {
+                arm: _stacked(frames, rated.index, raw if raw in frames[0] else name)
+                for arm, frames in self.predictions.items()
+            },
         )
+
+
+def _stacked(frames: list[pd.DataFrame], ids: pd.Index, column: str) -> Array:
+    return np.stack([frame.loc[ids, column].to_numpy(np.float32) for frame in frames])
 
 
 def read_run(folder: Path) -> Run:
@@ -60,12 +89,19 @@ def read_run(folder: Path) -> Run:
     missing = [key for key in _NEEDED if key not in content]
     if missing:
         raise ModelError(f"{folder / runs.COMPARISON}: no {', '.join(missing)}; run the comparison again")
+    comparison = Comparison(content, folder / runs.COMPARISON)
     splits = _read_table(folder / runs.SPLITS).set_index("id")
     tests = splits.index[splits["split"] == "test"]
-    predictions = {arm: _predictions(folder / arm / runs.PREDICTIONS, tests) for arm in content["arms"]}
-    return Run(
-        folder, Comparison(content, folder / runs.COMPARISON), splits, predictions, _texts(folder / runs.COMMENTS)
-    )
+    predictions = {
+        arm: [_predictions(path / runs.PREDICTIONS, tests) for path in _seed_folders(folder, comparison, arm)]
+        for arm in comparison.arms
+    }
+    return Run(folder, comparison, splits, predictions, _texts(folder / runs.COMMENTS))
+
+
+def _seed_folders(folder: Path, comparison: Comparison, arm: str) -> list[Path]:
+    """The arm's folder of its first seed, then those of its further seeds."""
+    return [folder / arm, *(folder / SEEDS / str(seed) / arm for seed in comparison.seeds_of(arm)[1:])]
 
 
 def _predictions(path: Path, tests: pd.Index) -> pd.DataFrame:

@@ -17,7 +17,9 @@ class Column:
 
 @dataclass(frozen=True)
 class Cell:
-    """`note` goes below the text in smaller type; `why` gives the reason for a missing number, as a footnote.
+    """`note` goes below the text in smaller type, each of its lines on one of its own.
+
+    `why` gives the reason for a missing number, as a footnote.
 
     `tone` is "good", "unsure" or nothing: a colour on the page, in addition to the text.
     """
@@ -26,6 +28,11 @@ class Cell:
     note: str = ""
     why: str = ""
     tone: str = ""
+
+    @property
+    def notes(self) -> list[str]:
+        """The lines of the note."""
+        return self.note.splitlines()
 
 
 @dataclass(frozen=True)
@@ -52,13 +59,19 @@ def number_cell(value: float | None, why: str) -> Cell:
 
 
 def figure_cell(figure: Mapping[str, Any] | None) -> Cell:
-    """A figure of the evaluation with its interval as a note, or a dash with the recorded reason."""
+    """A figure of the evaluation, with its interval and its spread over seeds as notes; a dash with the reason.
+
+    The value of a perfectly calibrated model, where one is recorded (ECE), is a further note.
+    """
     if figure is None or figure.get("value") is None:
         return Cell(display.NOTHING, why=display.why(figure))
-    low, high = figure.get("low"), figure.get("high")
+    low, high, perfect = figure.get("low"), figure.get("high"), figure.get("perfect")
     # MCC alone may be below 0, where a dash would look like a sign.
     interval = display.between(low, high) if low is not None and low < 0 else display.span(low, high)
-    return Cell(display.number(figure["value"]), note=interval, why="" if interval else display.why(figure))
+    notes = [interval, display.spread(figure.get("spread"))]
+    notes += [f"perfect {display.number(perfect)}"] if perfect is not None else []
+    why = "" if interval else display.why(figure)
+    return Cell(display.number(figure["value"]), note="\n".join(filter(None, notes)), why=why)
 
 
 def markdown(table: Table) -> str:
@@ -74,8 +87,7 @@ def markdown(table: Table) -> str:
 
 def _in_markdown(table: Table, cell: Cell) -> str:
     text = escaped(cell.text)
-    if cell.note:
-        text += f"<br><sub>{escaped(cell.note)}</sub>"
+    text += "".join(f"<br><sub>{escaped(note)}</sub>" for note in cell.notes)
     return f"{text}<sup>{table.mark(cell)}</sup>" if cell.why else text
 
 

@@ -12,8 +12,8 @@ import torch
 from retort.data.batches import Tokens
 from retort.errors import RunError
 from retort.evaluation.metrics import measure
+from retort.evaluation.probability import sigmoid
 from retort.models.forward import logits
-from retort.models.probability import sigmoid
 from retort.training.cross_entropy import mean_cross_entropy
 from retort.training.gradient import LABEL_LOSS, Step
 from retort.training.objective import Objective
@@ -62,12 +62,20 @@ class TrainLosses:
         return {"total": sum(weighted), **means}
 
 
-def epoch_row(epoch: int, losses: TrainLosses, model: torch.nn.Module, validation: ValidationSet) -> dict[str, Any]:
+def epoch_row(
+    arm: str, epoch: int, losses: TrainLosses, model: torch.nn.Module, validation: ValidationSet
+) -> dict[str, Any]:
     """One line of history.jsonl, but for its seconds.
 
-    `label_loss` (train) and `validation_loss` are the same quantity, see `retort.training.cross_entropy`.
+    `label_loss` (train) and `validation_loss` are the same quantity, see `retort.training.cross_entropy`. Raises
+    RunError when the epoch's last steps left a model whose outputs are not finite.
     """
     validation_logits = logits(model, validation.tokens)
+    if not np.isfinite(validation_logits).all():
+        raise RunError(
+            f"arm {arm}: epoch {epoch}: the outputs for validation comments are not finite; "
+            "lower its learning rate or set precision=fp32"
+        )
     primary = validation.labels[:, 0]
     rated = ~np.isnan(primary)
     found = measure(primary[rated], sigmoid(validation_logits[rated, 0]), validation.decision_threshold)

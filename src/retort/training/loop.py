@@ -7,7 +7,7 @@ optimiser and schedule: nothing of one arm's training reaches the next.
 import contextlib
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -19,15 +19,18 @@ from transformers import get_linear_schedule_with_warmup
 from retort.config import TrainingSettings
 from retort.data.batches import training_batches
 from retort.models.attention import attention_for_training
+from retort.models.bert import bert_within
 from retort.models.dropout import quicken_dropout
 from retort.models.first_token import first_token_only
 from retort.training.checkpoints import KeptEpoch
 from retort.training.gradient import GradientComputer, TeacherSide, TrainingSet
-from retort.training.history import TrainLosses, ValidationSet, epoch_row, tracked_values
+from retort.training.history import TrainLosses, ValidationSet, epoch_row
 from retort.training.objective import Objective
 from retort.training.seen_words import only_seen_words
 
 OptimizerFactory = Callable[[torch.nn.Module, TrainingSettings], torch.optim.Optimizer]
+# Called after each epoch, in every process, with its row of the history and the number of the epoch kept so far.
+AfterEpoch = Callable[[dict[str, Any], int], None]
 
 
 class TrainingProgress(Protocol):
@@ -80,18 +83,21 @@ def fit(
     teacher: TeacherSide | None = None,
     progress: TrainingProgress | None = None,
     make_optimizer: OptimizerFactory = adamw,
+    after_epoch: AfterEpoch | None = None,
 ) -> Fitted:
     """Trains `model` in place and leaves it with the weights of the epoch that `settings.keep` chooses.
 
-    `teacher` is needed when the objective uses one. Raises RunError, naming arm, epoch, step and term, as soon as a
-    loss is not finite.
+    `teacher` is needed when the objective uses one. An exception from `after_epoch` ends the training; the model is
+    then of no use. Raises RunError, naming arm, epoch, step and term, as soon as a loss is not finite.
     """
     began = time.perf_counter()
     set_seed(seed)
     quicken_dropout(model)
     shown: TrainingProgress = progress if progress and accelerator.is_main_process else NoProgress()
-    with only_seen_words(model, train.tokens):
-        prepared, optimizer = accelerator.prepare(model, make_optimizer(model, settings))
+    with (
+        only_seen_words(model, train.tokens),
+        _prepared(accelerator, model, make_optimizer(model, settings)) as (prepared, optimizer),
+    ):
         steps = math.ceil(len(train.tokens) / settings.batch_size)
         total = steps * settings.epochs
         schedule = get_linear_schedule_with_warmup(optimizer.optimizer, round(settings.warmup * total), total)
@@ -113,21 +119,35 @@ def fit(
                     schedule.step()
                     optimizer.zero_grad(set_to_none=True)
                     shown.step(arm, epoch, settings.epochs, step, steps, loss)
-            row = epoch_row(epoch, losses, prepared, validation)
+            row = epoch_row(arm, epoch, losses, prepared, validation)
             row["seconds"] = round(time.perf_counter() - epoch_began, 3)
             history.append(row)
             kept.offer(model, epoch, row["validation"]["average_precision"], row["validation_loss"])
-            accelerator.log(tracked_values(arm, row), step=epoch)
             shown.epoch(row)
-        accelerator.unwrap_model(prepared, keep_fp32_wrapper=False)
-        accelerator.free_memory()
+            if after_epoch is not None:
+                after_epoch(row, kept.epoch)
         kept.restore(model)
     model.eval()
     return Fitted(history, kept.epoch, time.perf_counter() - began)
 
 
-def _heads(model: Any) -> int:
-    return int(model.config.num_attention_heads)
+@contextlib.contextmanager
+def _prepared(
+    accelerator: Accelerator, model: torch.nn.Module, optimizer: torch.optim.Optimizer
+) -> Iterator[tuple[Any, Any]]:
+    """Model and optimiser as the engine wraps them; afterwards it holds neither, whatever ended the training."""
+    prepared, wrapped = accelerator.prepare(model, optimizer)
+    try:
+        yield prepared, wrapped
+    finally:
+        accelerator.unwrap_model(prepared, keep_fp32_wrapper=False)
+        accelerator.free_memory()
+
+
+def _heads(model: torch.nn.Module) -> int:
+    """The number of attention heads; 0 for a model without attention."""
+    bert = bert_within(model)
+    return 0 if bert is None else int(bert.config.num_attention_heads)
 
 
 def _last_layer_as_needed(

@@ -7,6 +7,7 @@ does not here.
 
 import contextlib
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,7 +15,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from retort.data.batches import Tokens
-from retort.models.bert import inner_bert
+
+# What BERT's embeddings and a static student call their table.
+_WORDS = "word_embeddings"
 
 
 class SeenWords(torch.nn.Module):
@@ -55,17 +58,21 @@ def only_seen_words(model: torch.nn.Module, tokens: Tokens) -> Iterator[None]:
 
     The model has its own embedding again afterwards, with what was learnt.
     """
-    embeddings = inner_bert(model).bert.embeddings
-    table = embeddings.word_embeddings
+    embeddings = next(module for module in model.modules() if _holds_words(module))
+    table: Any = getattr(embeddings, _WORDS)
     if not table.weight.requires_grad:
         yield
         return
     seen = torch.from_numpy(np.union1d(tokens.ids, [tokens.pad_id])).to(table.weight.device)
     words = SeenWords(table, seen).train(table.training)
-    setattr(embeddings, "word_embeddings", words)  # noqa: B010 - typed as an Embedding
+    setattr(embeddings, _WORDS, words)
     try:
         yield
     finally:
         words.eval()
         table.requires_grad_(True).train(words.training)
-        embeddings.word_embeddings = table
+        setattr(embeddings, _WORDS, table)
+
+
+def _holds_words(module: torch.nn.Module) -> bool:
+    return isinstance(getattr(module, _WORDS, None), torch.nn.Embedding)

@@ -1,6 +1,7 @@
 """The outputs of the frozen teacher for every training comment, computed once and kept for all students."""
 
 import contextlib
+import math
 import shutil
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -27,14 +28,15 @@ class TeacherOutputs:
     """The teacher's logits, (n, n_attributes), and the features that students are matched with.
 
     `cached` is memory-mapped, (all tokens, len(features), width) in half precision, comment after comment as in
-    `tokens`; None when it would not fit on the disk: `live` then computes those of a batch.
+    `tokens`. Where it would not fit on the disk it is None, and `live` computes those of a batch; the teacher stays in
+    memory only then.
     """
 
     tokens: Tokens
     logits: npt.NDArray[np.float32]
     features: tuple[Feature, ...]
     cached: npt.NDArray[np.float16] | None
-    live: Callable[[Tensor, Tensor], list[Tensor]]
+    live: Callable[[Tensor, Tensor], list[Tensor]] | None
     heads: int
 
     def of(self, rows: Integers, features: Sequence[Feature], input_ids: Tensor, mask: Tensor) -> tuple[Tensor, ...]:
@@ -43,6 +45,7 @@ class TeacherOutputs:
             return ()
         columns = [self.features.index(feature) for feature in features]
         if self.cached is None:
+            assert self.live is not None, "features were asked for"
             computed = self.live(input_ids, mask)
             return tuple(computed[column] for column in columns)
         padded = np.zeros((len(rows), len(columns), input_ids.shape[1], self.cached.shape[2]), np.float16)
@@ -56,13 +59,14 @@ def teacher_outputs(
     teacher: BertForSequenceClassification,
     tokens: Tokens,
     features: Sequence[Feature],
-    cache: Path,
+    cache: Path | None,
     autocast: Callable[[], AbstractContextManager[Any]] = contextlib.nullcontext,
 ) -> TeacherOutputs:
     """Runs the frozen teacher over `tokens` once.
 
-    The features go to the file `cache`; without any only logits are computed. `autocast` sets the precision that the
-    teacher computes in, as `Accelerator.autocast` does; without it fp32.
+    The features go to the file `cache`; without any only logits are computed. Without `cache`, or where it would take
+    too much of the disk, the teacher computes the features of each batch when they are asked for. `autocast` sets the
+    precision that the teacher computes in, as `Accelerator.autocast` does; without it fp32.
     """
     wanted = tuple(sorted(set(features)))
 
@@ -72,15 +76,19 @@ def teacher_outputs(
             return features_of(teacher(input_ids=input_ids, attention_mask=mask, output_hidden_states=True))
 
     heads, width = teacher.config.num_attention_heads, teacher.config.hidden_size
-    bytes_needed = len(tokens.ids) * len(wanted) * width * np.dtype(np.float16).itemsize
-    if not wanted or bytes_needed > _SHARE_OF_DISK * shutil.disk_usage(cache.parent).free:
+    shape = (len(tokens.ids), len(wanted), width)
+    if not wanted or cache is None or not _fits(shape, cache.parent):
         with autocast():
-            return TeacherOutputs(tokens, logits(teacher, tokens), wanted, None, live, heads)
-    cached = np.lib.format.open_memmap(cache, "w+", np.float16, (len(tokens.ids), len(wanted), width))
+            return TeacherOutputs(tokens, logits(teacher, tokens), wanted, None, live if wanted else None, heads)
+    cached = np.lib.format.open_memmap(cache, "w+", np.float16, shape)
     with autocast():
         computed = _compute(teacher, tokens, wanted, cached)
     cached.flush()
-    return TeacherOutputs(tokens, computed, wanted, cached, live, heads)
+    return TeacherOutputs(tokens, computed, wanted, cached, None, heads)
+
+
+def _fits(shape: tuple[int, ...], folder: Path) -> bool:
+    return math.prod(shape) * np.dtype(np.float16).itemsize <= _SHARE_OF_DISK * shutil.disk_usage(folder).free
 
 
 def _compute(

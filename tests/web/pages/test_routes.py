@@ -3,6 +3,7 @@
 import io
 import re
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from flask.testing import FlaskClient
 from retort import runs
 from retort.config import ServeSettings
 from retort.errors import ModelError
+from retort.inference.predictor import Answer
 from retort.web.app import create_app
 from retort.web.server.errors import Refusal
 from retort.web.server.service import Service
@@ -59,6 +61,21 @@ def test_the_probability_and_its_threshold_are_a_sentence_and_a_meter(client: Fl
 def test_an_unsure_verdict_has_its_reason(client: FlaskClient) -> None:
     page = asked(client, text="????")
     assert "Nearly all of its words are unknown to the model." in page.one("ul", class_="remarks").words
+
+
+class CarefulClassifier(WordClassifier):
+    """Leaves every comment to people."""
+
+    def _answer(self, text: str, row: Any) -> Answer:
+        return replace(super()._answer(text, row), outcome="unsure", verdict="unsure", to_review=True)
+
+
+def test_a_verdict_left_to_people_says_so(settings: ServeSettings) -> None:
+    service = Service({"odd": lambda: CarefulClassifier("odd")}, "odd", settings, TASK)  # type: ignore[dict-item,return-value]
+    service.start()
+    section = asked(create_app(service, settings).test_client(), text="fine").one(id="verdict")
+    assert section.attributes["data-verdict"] == "unsure"
+    assert "is 0.03, among those that a person should review." in section.words
 
 
 def test_every_attribute_has_its_number_its_threshold_and_its_bar(client: FlaskClient) -> None:

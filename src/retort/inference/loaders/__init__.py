@@ -2,8 +2,8 @@
 
 This folder is the registry: the name of a loader is that of its module. Every module defines
 
-- `load(folder, about, threads, truncate)`: the format, as in `Classifier.format`, and the model;
-- `plain(folder, about)`: the model as one BERT classifier in fp32 and evaluation mode, for export.
+- `load(folder, about, threads, truncate, device)`: the model, its format and the device that it runs on;
+- `plain(folder, about)`: the model as one classifier in torch, in fp32 and evaluation mode, for export.
 
 A module is imported when a folder needs it, so that an exported model runs without torch.
 """
@@ -12,7 +12,7 @@ import importlib
 import pkgutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 
 from retort import runs
 from retort.errors import ModelError
@@ -21,17 +21,27 @@ from retort.inference.reading import Model
 if TYPE_CHECKING:
     from transformers import BertForSequenceClassification
 
+    from retort.models.static import StaticClassifier
+
+
+class Loaded(NamedTuple):
+    """A model that can score comments; format and device as in `Classifier`."""
+
+    format: str
+    model: Model
+    device: str = "cpu"
+
 
 class Loader(Protocol):
     """What every module of this package defines. `about` is the folder's retort.json, brought to today's schema."""
 
-    def load(self, folder: Path, about: Mapping[str, Any], threads: int | None, truncate: bool) -> tuple[str, Model]:
-        """The format and the model; `threads` and `truncate` as in `Classifier.load`. Raises ModelError."""
+    def load(self, folder: Path, about: Mapping[str, Any], threads: int | None, truncate: bool, device: str) -> Loaded:
+        """`threads`, `truncate` and `device` as in `Classifier.load`, and so are the errors."""
 
-    def plain(self, folder: Path, about: Mapping[str, Any]) -> "BertForSequenceClassification":
+    def plain(self, folder: Path, about: Mapping[str, Any]) -> "BertForSequenceClassification | StaticClassifier":
         """The classifier whose logits are in the order of about["attributes"].
 
-        Raises ModelError when the folder is unfit, or holds a model that is no BERT in torch.
+        Raises ModelError when the folder is unfit, or holds a model that is not made in torch.
         """
 
 

@@ -5,13 +5,15 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from retort.errors import ModelError
+from retort.inference.devices import require_cpu
+from retort.inference.loaders import Loaded
 from retort.inference.onnx_predictor import onnx_model
-from retort.inference.reading import Model
 
 
-def load(folder: Path, about: Mapping[str, Any], threads: int | None, truncate: bool) -> tuple[str, Model]:
+def load(folder: Path, about: Mapping[str, Any], threads: int | None, truncate: bool, device: str) -> Loaded:
     """See `Loader.load`."""
-    return str(about["format"]), onnx_model(folder, about, threads, truncate=truncate)
+    require_cpu(device, folder, "an export")
+    return Loaded(str(about["format"]), onnx_model(folder, about, threads, truncate=truncate))
 
 
 def plain(folder: Path, about: Mapping[str, Any]) -> NoReturn:

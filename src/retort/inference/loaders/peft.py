@@ -7,16 +7,19 @@ from typing import Any
 from transformers import BertForSequenceClassification
 
 from retort import runs
-from retort.inference.loaders import transformers
-from retort.inference.reading import Model
+from retort.inference.devices import torch_device
+from retort.inference.loaders import Loaded, transformers
 from retort.inference.torch_scorer import FORMAT, torch_model
 from retort.models.restore import load_adapted, load_merged
 
 
-def load(folder: Path, about: Mapping[str, Any], threads: int | None, truncate: bool) -> tuple[str, Model]:
+def load(folder: Path, about: Mapping[str, Any], threads: int | None, truncate: bool, device: str) -> Loaded:
     """See `Loader.load`."""
-    model = load_adapted(folder, about)
-    return FORMAT, torch_model(model, folder, int(about["max_length"]), threads=threads, truncate=truncate)
+    where = torch_device(device)
+    model = torch_model(
+        load_adapted(folder, about), folder, int(about["max_length"]), threads=threads, truncate=truncate, device=where
+    )
+    return Loaded(FORMAT, model, str(where))
 
 
 def plain(folder: Path, about: Mapping[str, Any]) -> BertForSequenceClassification:

@@ -7,15 +7,24 @@ from typing import Any, NoReturn
 import numpy as np
 
 from retort.errors import ModelError
-from retort.inference.reading import Model, Scored
+from retort.evaluation.probability import sigmoid
+from retort.inference.devices import require_cpu
+from retort.inference.loaders import Loaded
+from retort.inference.reading import Scored
 from retort.models.baselines import TfidfClassifier
-from retort.models.probability import sigmoid
 
 FORMAT = "tfidf"
 
 
-def load(folder: Path, about: Mapping[str, Any], threads: int | None, truncate: bool) -> tuple[str, Model]:  # noqa: ARG001
+def load(
+    folder: Path,
+    about: Mapping[str, Any],  # noqa: ARG001
+    threads: int | None,  # noqa: ARG001
+    truncate: bool,  # noqa: ARG001
+    device: str,
+) -> Loaded:
     """See `Loader.load`."""
+    require_cpu(device, folder, "TF-IDF")
     classifier = TfidfClassifier.load(folder)
 
     def model(texts: Sequence[str]) -> Scored:
@@ -23,7 +32,7 @@ def load(folder: Path, about: Mapping[str, Any], threads: int | None, truncate: 
         one_window, whole = np.ones(len(texts), np.int64), np.zeros(len(texts), np.bool_)
         return Scored(sigmoid(classifier.logits(texts)), words, unknown, one_window, whole)
 
-    return FORMAT, model
+    return Loaded(FORMAT, model)
 
 
 def plain(folder: Path, about: Mapping[str, Any]) -> NoReturn:

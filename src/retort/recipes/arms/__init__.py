@@ -8,6 +8,7 @@ A module named `KIND.py` fits the arms with `kind = "KIND"` in their settings. I
     LOADER          the module of inference/loaders that loads its folder; None where there is no model to load
     TRAINING        the table of the settings for its training
     TAKES_TEACHER   whether it may start from the teacher's weights or learn from its outputs
+    SEEDED          whether its training depends on the seed; an arm without is trained once for all seeds
     require(settings, name, base)
                     raises ConfigError or ModelError, before any training, for an arm that cannot be fitted
     fit(context, arm)
@@ -45,6 +46,7 @@ class Kind(Protocol):
     LOADER: str | None
     TRAINING: str
     TAKES_TEACHER: bool
+    SEEDED: bool
 
     def require(self, settings: "ExperimentSettings", name: str, base: "Base") -> None: ...
 

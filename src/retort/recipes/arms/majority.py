@@ -13,6 +13,7 @@ ROLE = "baseline"
 LOADER = None
 TRAINING = "teacher"
 TAKES_TEACHER = False
+SEEDED = False
 
 
 def require(settings: "ExperimentSettings", name: str, base: "Base") -> None:

@@ -13,6 +13,7 @@ ROLE = "student"
 LOADER = "transformers"
 TRAINING = "student"
 TAKES_TEACHER = True
+SEEDED = True
 
 
 def require(settings: "ExperimentSettings", name: str, base: "Base") -> None:
@@ -26,7 +27,7 @@ def fit(context: "Context", arm: "Arm") -> None:
     start = steps.start_of(context, arm)
     student, indices = steps.copied(context, arm, start)
     steps.make_trainable(context, arm, student)
-    steps.record_shape(arm, student, indices, start.model)
+    steps.record_shape(arm, student, indices, start.layers)
     steps.train(context, arm, student, start.tokenizer_folder)
     steps.save(context, arm, student, start.tokenizer_folder)
 

@@ -13,6 +13,7 @@ ROLE = "teacher"
 LOADER = "transformers"
 TRAINING = "teacher"
 TAKES_TEACHER = False
+SEEDED = True
 
 
 def require(settings: "ExperimentSettings", name: str, base: "Base") -> None:
@@ -20,7 +21,7 @@ def require(settings: "ExperimentSettings", name: str, base: "Base") -> None:
 
 
 def fit(context: "Context", arm: "Arm") -> None:
-    """Fine-tunes the base (or takes the given teacher as it is) and freezes the result."""
+    """Fine-tunes the base (or takes the given teacher as it is) and keeps its folder for the others."""
     from retort.models.layers import Dropout
     from retort.recipes import steps
     from retort.recipes.context import TeacherModel
@@ -31,15 +32,14 @@ def fit(context: "Context", arm: "Arm") -> None:
     tokenizer_folder = given or context.base.folder
     own_dropout = Dropout.of(model.config)
     steps.make_trainable(context, arm, model)
-    steps.record_shape(arm, model, tuple(range(model.config.num_hidden_layers)))
+    layers = model.config.num_hidden_layers
+    steps.record_shape(arm, model, tuple(range(layers)), layers)
     if given is None:
         steps.train(context, arm, model, tokenizer_folder)
     else:
         arm.cost |= {"train_seconds": None, "why": "it was given ready-made with --teacher"}
-    # Frozen from here on: students learn from it, nothing changes it.
-    model.eval().requires_grad_(False)
-    steps.save(context, arm, model, tokenizer_folder)
-    arm.teacher = TeacherModel(arm.name, model, tokenizer_folder, own_dropout)
+    steps.save(context, arm, model, tokenizer_folder, by_every_process=True)
+    arm.teacher = TeacherModel(arm.name, arm.folder, tokenizer_folder, layers, own_dropout)
 
 
 def check(context: "Context", arm: "Arm") -> None:

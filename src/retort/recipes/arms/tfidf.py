@@ -13,10 +13,12 @@ ROLE = "baseline"
 LOADER = "tfidf"
 TRAINING = "teacher"
 TAKES_TEACHER = False
+SEEDED = False
 
 
 def require(settings: "ExperimentSettings", name: str, base: "Base") -> None:
-    """Requires nothing beyond `preflight.require_models`."""
+    """Requires nothing beyond `preflight.require_models`, but loads what fitting needs, which is no cost of the arm."""
+    import retort.models.baselines  # noqa: F401
 
 
 def fit(context: "Context", arm: "Arm") -> None:

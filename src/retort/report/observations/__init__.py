@@ -10,6 +10,7 @@ __all__ = ["CATEGORIES", "Observation", "observe"]
 
 # In the order of the report.
 _PARTS: tuple[Callable[[Comparison], Iterator[Observation]], ...] = (
+    limits.failed_seeds,
     accuracy.worth_of_accuracy,
     accuracy.never_positive,
     models.odd_and_even,
@@ -20,8 +21,10 @@ _PARTS: tuple[Callable[[Comparison], Iterator[Observation]], ...] = (
     training.overfitting,
     training.unfinished,
     limits.few_positives,
-    limits.one_run,
+    limits.chance_in_training,
     limits.many_pairs,
+    limits.untuned_thresholds,
+    limits.former_version,
     limits.labels,
     limits.sample,
     data.left_out,

@@ -13,10 +13,14 @@ def worth_of_accuracy(comparison: Comparison) -> Iterator[Observation]:
     if majority is None or counts is None or not networks:
         return
     rows = counts[0]
-    values = {arm: comparison.value(arm, "accuracy") for arm in networks}
-    # Equal means: the same number of right verdicts.
-    equal = [arm for arm, value in values.items() if value is not None and round((value - majority) * rows) == 0]
+    equal = [arm for arm in networks if _is_free(comparison, arm, majority, rows)]
     yield _equal(comparison, equal, majority) if equal else _above(comparison, majority)
+
+
+def _is_free(comparison: Comparison, arm: str, majority: float, rows: int) -> bool:
+    """Whether an arm gives as many right verdicts as the larger class would, with every seed."""
+    values = comparison.figure(arm, "accuracy").get("seeds") or []
+    return bool(values) and all(value is not None and round((value - majority) * rows) == 0 for value in values)
 
 
 def _equal(comparison: Comparison, equal: list[str], majority: float) -> Observation:
@@ -77,5 +81,12 @@ def never_positive(comparison: Comparison) -> Iterator[Observation]:
             f"{title} “{comparison.task.adjective}”",
             f"{display.listed(silent)} gave no test comment a probability at or above the decision threshold, so "
             "precision does not exist and F1 is 0. Average precision and ROC-AUC, which need no threshold, may still "
-            "show that something was learned; a lower threshold, chosen on validation, would use it.",
+            "show that something was learned." + _thresholds(comparison, silent),
         )
+
+
+def _thresholds(comparison: Comparison, arms: list[str]) -> str:
+    """Why no better threshold was chosen, where that is recorded."""
+    choices = {arm: (comparison.arms[arm].get("threshold_choices") or {}).get(comparison.primary) for arm in arms}
+    reasons = dict.fromkeys(str(choice["why"]) for choice in choices.values() if choice and choice.get("why"))
+    return f" About the threshold: {'; '.join(reasons)}." if reasons else ""

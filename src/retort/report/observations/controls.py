@@ -4,9 +4,9 @@ import itertools
 from collections.abc import Iterator
 from typing import Any
 
-from retort.report.choice import difference_with_interval, needed
+from retort.report.choice import difference_with_interval
 from retort.report.comparison import Comparison
-from retort.report.observations.observation import Observation
+from retort.report.observations.observation import Observation, shown
 
 # (where the layers start from, whether distilled) -> what such a control is.
 _WHAT = {
@@ -35,12 +35,10 @@ def controls(comparison: Comparison) -> Iterator[Observation]:
         pair = comparison.pair(arm, control) if title else None
         if pair is None or pair["difference"] is None:
             continue
-        result = {
-            arm: "it helped",
-            control: "it did harm here",
-            "tie": "a tie",
-            "cannot tell": f"cannot tell whether it helped; {needed(pair)}",
-        }[pair["better"]]
+        result = shown(
+            pair, {arm: "it helped", control: "it did harm here"},
+            {arm: "it did no harm beyond the margin", control: "it is not shown to help by more than the margin"},
+        )  # fmt: skip
         what = _WHAT[comparison.arms[control]["start"], comparison.arms[control]["distilled"]]
         yield Observation(
             "finding", title, f"{arm} against {control} ({what}): {difference_with_interval(pair)}; {result}."

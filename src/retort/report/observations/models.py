@@ -1,12 +1,14 @@
 """The models against each other: odd and even students, students and teacher, adapters, baselines."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from retort.evaluation.intervals import FEW
 from retort.report import display
-from retort.report.choice import difference_with_interval, needed
+from retort.report.choice import difference_with_interval
 from retort.report.comparison import Comparison
-from retort.report.observations.observation import Observation
+from retort.report.comparison_tables import verdict_words
+from retort.report.observations.observation import Observation, shown
 
 
 def odd_and_even(comparison: Comparison) -> Iterator[Observation]:
@@ -22,20 +24,25 @@ def odd_and_even(comparison: Comparison) -> Iterator[Observation]:
         text = f"{which} They could not be compared: {display.why(pair)}."
         yield Observation("warning", "Odd or even layers?", text)
         return
-    title = {"tie": "a tie"}.get(pair["better"], pair["better"])
     values = [display.number(comparison.value(arm, "average_precision")) for arm in ("odd", "even")]
-    result = {
-        "tie": "A tie: the 95 % interval is within the tie margin. Take either.",
-        "cannot tell": f"This test split cannot tell which is better; {needed(pair)}.",
-    }.get(pair["better"], f"{pair['better']} is better on these comments.")
     accuracy = comparison.pair("odd", "even", "accuracy")
     equal = " Their accuracies are equal." if accuracy and accuracy["difference"] == 0 else ""
+    take = " Take either." if pair["verdict"] == "equivalent" else ""
+    result = shown(pair, {arm: f"{arm} is better on these comments" for arm in ("odd", "even")})
     yield Observation(
         "finding",
-        f"Odd or even layers: {title}",
-        f"{which} Average precision {values[0]} against {values[1]}, difference {difference_with_interval(pair)}. "
-        f"{result}{equal}",
+        f"Odd or even layers: {verdict_words(pair)}",
+        f"{which} Average precision {values[0]} against {values[1]}, difference {difference_with_interval(pair)}"
+        f"{_signs(pair)}: {result}.{take}{equal}",
     )
+
+
+def _signs(pair: Mapping[str, Any]) -> str:
+    """` (higher with 2 of 3 seeds)`; nothing with one seed."""
+    values = [value for value in pair.get("seeds") or [] if value is not None]
+    if len(values) < 2:
+        return ""
+    return f" ({pair['a']} is ahead with {sum(value > 0 for value in values)} of {len(values)} seeds)"
 
 
 def students_and_teacher(comparison: Comparison) -> Iterator[Observation]:
@@ -57,12 +64,16 @@ def _kept(comparison: Comparison, arm: str, teacher: str) -> str:
     line = f"{arm} has {display.percent(value / top, 0)} of the teacher's average precision"
     slow, fast = comparison.latency(teacher), comparison.latency(arm)
     line += f" at {slow / fast:.1f} times its speed" if slow and fast else ""
-    verdicts = {
-        "tie": " (a tie)", "cannot tell": " (cannot tell them apart)", arm: " (shown to be better)",
-        teacher: " (shown to be worse)",
-    }  # fmt: skip
     pair = comparison.pair(arm, teacher)
-    return line + (verdicts[pair["better"]] if pair else "")
+    if pair is None:
+        return line
+    verdicts = {
+        ("equivalent", None): "equivalent", ("cannot tell", None): "cannot tell whether it is worse",
+        ("better", arm): "shown to be better", ("better", teacher): "shown to be worse",
+        ("not worse", arm): "shown not to be worse by more than the margin",
+        ("not worse", teacher): "not shown to be as good, and not better by more than the margin",
+    }  # fmt: skip
+    return f"{line} ({verdicts[pair['verdict'], pair['favours']]})"
 
 
 def _sizes(comparison: Comparison, teacher: str) -> str:
@@ -98,12 +109,10 @@ def _against_teacher(comparison: Comparison, arm: str, teacher: str) -> str:
     if own and other:
         text += f". One comment takes {display.milliseconds(own)}, with the teacher {display.milliseconds(other)}"
         layers = [comparison.arms[name].get("layer_indices") for name in (arm, teacher)]
-        text += ": adapters make training lighter, not the model" if layers[0] == layers[1] else ""
+        text += ": adapters do not make the model lighter" if layers[0] == layers[1] else ""
     pair = comparison.pair(arm, teacher)
     if pair and pair["difference"] is not None:
-        result = {"tie": "a tie", "cannot tell": f"cannot tell; {needed(pair)}"}
-        text += f". Average precision against the teacher's: {difference_with_interval(pair)}: "
-        text += result.get(pair["better"], f"{pair['better']} is better")
+        text += f". Average precision against the teacher's: {difference_with_interval(pair)}: {shown(pair, {})}"
     return text
 
 
@@ -113,15 +122,15 @@ def against_baselines(comparison: Comparison) -> Iterator[Observation]:
         if baseline == comparison.constant or not comparison.networks:
             continue
         title = comparison.title(baseline)
-        shown = [arm for arm in comparison.networks if comparison.better(arm, baseline)]
-        others = [arm for arm in comparison.networks if arm not in shown]
+        above = [arm for arm in comparison.networks if comparison.better(arm, baseline)]
+        others = [arm for arm in comparison.networks if arm not in above]
         if others:
-            tail = f"Shown: {display.listed(shown)}." if shown else "It costs a fraction of them; start there."
+            tail = f"Shown: {display.listed(above)}." if above else "It costs a fraction of them; start there."
             text = f"Not shown to rank better than {title}: {display.listed(others)}. {tail}"
             yield Observation("warning", "A baseline keeps up", text)
         else:
             text = (
-                f"Each of {display.listed(shown)} is shown to rank better than {title}, which has an average precision "
+                f"Each of {display.listed(above)} is shown to rank better than {title}, which has an average precision "
                 f"of {comparison.written(baseline, 'average_precision')}."
             )
             yield Observation("finding", "Better than the baseline", text)

@@ -1,7 +1,8 @@
 """What the losses by epoch show: overfitting, and training that stopped early."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from retort.report import display
 from retort.report.comparison import Comparison
@@ -18,23 +19,31 @@ class _Rise:
 
 
 def overfitting(comparison: Comparison) -> Iterator[Observation]:
-    """Models whose validation loss rises while their train loss falls."""
-    rises = {arm: rise for arm in comparison.networks if (rise := _rise(comparison, arm)) is not None}
+    """Models whose validation loss rises while their train loss falls, with more than half of their seeds."""
+    rises = {arm: found for arm in comparison.networks if (found := _rises(comparison, arm))}
     if rises:
         worst = max(rises, key=lambda arm: rises[arm].last / rises[arm].lowest)
         rise = rises[worst]
+        most = " with most seeds" if len(comparison.seeds) > 1 else ""
         yield Observation(
             "warning",
             "Overfitting",
-            f"Validation loss rises again while train loss still falls: {display.listed(list(rises))}. The largest "
-            f"rise is that of {worst}, from {display.number(rise.lowest)} after epoch {rise.epoch} to "
+            f"Validation loss rises again while train loss still falls{most}: {display.listed(list(rises))}. The "
+            f"largest rise is that of {worst}, from {display.number(rise.lowest)} after epoch {rise.epoch} to "
             f"{display.number(rise.last)} at the end. The learning curves mark the epoch that was kept.",
         )
 
 
-def _rise(comparison: Comparison, arm: str) -> _Rise | None:
+def _rises(comparison: Comparison, arm: str) -> _Rise | None:
+    """The largest rise of an arm's seeds, where more than half of them rise."""
+    histories = comparison.histories(arm)
+    found = [rise for history in histories if (rise := _rise(history)) is not None]
+    return max(found, key=lambda rise: rise.last / rise.lowest) if 2 * len(found) > len(histories) else None
+
+
+def _rise(history: Sequence[Mapping[str, Any]]) -> _Rise | None:
     both = ("validation_loss", "label_loss")
-    history = [row for row in comparison.history(arm) if all(row.get(loss) is not None for loss in both)]
+    history = [row for row in history if all(row.get(loss) is not None for loss in both)]
     if len(history) < 2:
         return None
     low, last = min(history, key=lambda row: row["validation_loss"]), history[-1]
@@ -45,12 +54,12 @@ def _rise(comparison: Comparison, arm: str) -> _Rise | None:
 
 
 def unfinished(comparison: Comparison) -> Iterator[Observation]:
-    """Models whose last epoch still lowered the validation loss by over 2 %."""
-    arms = []
-    for arm in comparison.networks:
-        losses = [row["validation_loss"] for row in comparison.history(arm) if row.get("validation_loss") is not None]
-        if len(losses) > 1 and losses[-1] == min(losses) and losses[-1] < 0.98 * losses[-2]:
-            arms.append(arm)
+    """Models whose last epoch still lowered the validation loss by over 2 %, with every seed."""
+    arms = [
+        arm
+        for arm in comparison.networks
+        if (histories := comparison.histories(arm)) and all(_still_learning(history) for history in histories)
+    ]
     if arms:
         yield Observation(
             "finding",
@@ -58,3 +67,8 @@ def unfinished(comparison: Comparison) -> Iterator[Observation]:
             f"The last epoch lowered the validation loss by over 2 % for {display.listed(arms)}: more epochs or a "
             "higher learning rate may give better figures than these.",
         )
+
+
+def _still_learning(history: Sequence[Mapping[str, Any]]) -> bool:
+    losses = [row["validation_loss"] for row in history if row.get("validation_loss") is not None]
+    return len(losses) > 1 and losses[-1] == min(losses) and losses[-1] < 0.98 * losses[-2]

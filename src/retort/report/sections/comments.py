@@ -1,12 +1,11 @@
 """The comments with the largest errors, and those where student and teacher differ most."""
 
-import unicodedata
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from retort.evaluation.metrics import Array
+from retort.report.examples import Group, example
 from retort.report.plots import Plot
 from retort.report.run_folder import Judged, Run
 
@@ -15,27 +14,6 @@ POSITION = 90
 PLOTS: tuple[Plot, ...] = ()
 
 _SHOWN = 6
-_LONGEST = 600
-_LONGEST_MASK = 56
-
-
-@dataclass(frozen=True)
-class Example:
-    """`verdict` is the word of the raters' label; `scores` are (name, share or probability); `mask` hides `text`."""
-
-    id: str
-    verdict: str
-    text: str
-    mask: str
-    scores: tuple[tuple[str, float], ...]
-
-
-@dataclass(frozen=True)
-class Group:
-    """Examples under one heading."""
-
-    title: str
-    examples: tuple[Example, ...]
 
 
 def content(run: Run) -> dict[str, Any]:
@@ -46,9 +24,8 @@ def content(run: Run) -> dict[str, Any]:
 def largest_errors(run: Run) -> list[Group]:
     """For every neural model, the test comments whose probability is furthest from the label."""
     judged = run.judged()
-    gaps = {arm: np.abs(judged.scores[arm] - judged.labels) for arm in run.comparison.networks}
-    groups = [Group(arm, _examples(run, judged, gap, (arm,))) for arm, gap in gaps.items()]
-    return [group for group in groups if group.examples]
+    gaps = {arm: np.abs(judged.first(arm) - judged.labels) for arm in run.comparison.networks}
+    return _groups(run, judged, {arm: (gap, (arm,)) for arm, gap in gaps.items()})
 
 
 def disagreements(run: Run) -> list[Group]:
@@ -56,33 +33,16 @@ def disagreements(run: Run) -> list[Group]:
     judged, teacher = run.judged(), run.comparison.teacher
     if teacher is None:
         return []
-    gaps = {arm: np.abs(judged.scores[arm] - judged.scores[teacher]) for arm in run.comparison.students}
-    groups = [Group(f"{arm} and {teacher}", _examples(run, judged, gap, (arm, teacher))) for arm, gap in gaps.items()]
+    gaps = {arm: np.abs(judged.first(arm) - judged.first(teacher)) for arm in run.comparison.students}
+    return _groups(run, judged, {f"{arm} and {teacher}": (gap, (arm, teacher)) for arm, gap in gaps.items()})
+
+
+def _groups(run: Run, judged: Judged, chosen: dict[str, tuple[Array, tuple[str, ...]]]) -> list[Group]:
+    """A group for each title of `chosen`, {title: (gaps (n,), arms)}; the largest gaps first."""
+    groups = []
+    for title, (gaps, arms) in chosen.items():
+        # A stable sort keeps the order of the file for equal gaps, so that the page is the same every time.
+        order = np.argsort(-gaps, kind="stable")[:_SHOWN]
+        scores = {arm: judged.first(arm) for arm in arms}
+        groups.append(Group(title, tuple(example(run, judged, int(index), scores) for index in order)))
     return [group for group in groups if group.examples]
-
-
-def _examples(run: Run, judged: Judged, gaps: Array, arms: tuple[str, ...]) -> tuple[Example, ...]:
-    # A stable sort keeps the order of the file for equal gaps, so that the page is the same every time.
-    order = np.argsort(-gaps, kind="stable")[:_SHOWN]
-    return tuple(_example(run, judged, int(index), arms) for index in order)
-
-
-def _example(run: Run, judged: Judged, index: int, arms: tuple[str, ...]) -> Example:
-    task = run.comparison.task
-    text = readable((run.texts or {}).get(judged.ids[index], ""))
-    scores = [("raters", float(judged.fractions[index])), *((arm, float(judged.scores[arm][index])) for arm in arms)]
-    verdict = task.adjective if judged.labels[index] else task.negative_adjective
-    return Example(judged.ids[index], verdict, text, masked(text), tuple(scores))
-
-
-def readable(text: str) -> str:
-    """One line without control characters or direction overrides, which could disturb the page; cut at 600."""
-    kept = "".join(" " if unicodedata.category(c) in ("Cc", "Zl", "Zp") else c for c in text)
-    kept = "".join(c for c in kept if unicodedata.category(c) not in ("Cf", "Cs", "Co"))
-    kept = " ".join(kept.split())
-    return kept if len(kept) <= _LONGEST else kept[:_LONGEST].rstrip() + " …"
-
-
-def masked(text: str) -> str:
-    """A block for each letter, spaces kept, so that nothing can be read before the text is opened."""
-    return " ".join("█" * len(word) for word in text.split())[:_LONGEST_MASK].rstrip()

@@ -1,4 +1,4 @@
-"""Every model's figures on the test split, with their intervals."""
+"""Every model's figures on the test split, with their intervals and every seed."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -41,7 +41,7 @@ def labels_table(comparison: Comparison, metric: str = "average_precision") -> T
 
 
 def figures_with_intervals(run: Run, theme: Theme, narrow: bool) -> Figure | None:
-    """Average precision, ROC-AUC and F1 of every arm as a dot with its 95 % interval."""
+    """Average precision, ROC-AUC and F1 of every arm: the mean with its 95 % interval, and every seed as a dot."""
     arms, looks = list(run.comparison.arms), marks(run.comparison)
     metrics = ("average_precision", "roc_auc", "f1")
     figure, axes = canvas.panels(3, theme, False, columns=1 if narrow else 3, height=0.28 * len(arms) + 0.75)
@@ -62,6 +62,7 @@ def _dot(axis: Axes, place: float, found: Mapping[str, Any], look: Mark, theme: 
     colour = theme[look.colour]
     if found.get("low") is not None:
         axis.plot([found["low"], found["high"]], [place, place], color=colour, linewidth=2.4, alpha=0.45)
+    canvas.seed_dots(axis, found.get("seeds"), place, theme)
     axis.plot([found["value"]], [place], color=colour, marker=look.marker, markersize=6.5, linestyle="none")
 
 
@@ -69,8 +70,9 @@ PLOTS = (
     Plot(
         "figures",
         "Figures with their intervals",
-        "Each mark is a figure on the test split, each bar its 95 % interval. Widely overlapping bars give no "
-        "ranking; the paired differences below show which differences the data supports.",
+        "Each mark is a figure on the test split, each bar its 95 % interval; where there are several seeds, the mark "
+        "is their mean and each small dot below it one seed. Widely overlapping bars give no ranking; the paired "
+        "differences below show which differences the data supports.",
         figures_with_intervals,
     ),
 )

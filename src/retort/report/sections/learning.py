@@ -154,20 +154,20 @@ PLOTS = (
         "Learning curves",
         "Both lines are the same quantity: binary cross-entropy against the labels. A validation line that rises while "
         "the train line falls is overfitting. Train loss is averaged during the epoch, with dropout on, so in the "
-        "first epochs it may be above validation.",
+        "first epochs it may be above validation.{first}",
         learning_curves,
     ),
     Plot(
         "loss-terms",
         "Terms of the loss",
         "What training minimises, before weighting. Terms are not comparable with each other. The hard term is against "
-        "the targets that a model learns, which may be shares of raters instead of labels.",
+        "the targets that a model learns, which may be shares of raters instead of labels.{first}",
         loss_terms,
     ),
     Plot(
         "validation",
         "Validation by epoch",
-        "The dotted line is the accuracy of always giving the larger class: only what is above it was learned.",
+        "The dotted line is the accuracy of always giving the larger class: only what is above it was learned.{first}",
         validation_curves,
     ),
 )

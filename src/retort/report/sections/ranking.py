@@ -32,8 +32,8 @@ def ranking_curves(run: Run, theme: Theme, narrow: bool) -> Figure | None:
     if not judged.labels.any() or judged.labels.all():
         return None
     figure, (roc, precision_recall) = canvas.panels(2, theme, narrow, columns=2, height=3.5)
-    for place, (arm, scores) in enumerate(judged.scores.items()):
-        look = looks[arm]
+    for place, arm in enumerate(judged.scores):
+        look, scores = looks[arm], judged.first(arm)
         # Markers a fifth of the panel apart; each arm's start elsewhere so that they do not cover each other.
         style: dict[str, Any] = {"color": theme[look.colour], "linestyle": look.line, "marker": look.marker}
         style |= {"markevery": (0.02 * place, 0.2), "markersize": 4}
@@ -74,13 +74,13 @@ def _thinned(x: Array, y: Array) -> tuple[Array, Array]:
 def confusion_matrices(run: Run, theme: Theme, narrow: bool) -> Figure | None:
     """Counts of verdict against label; the shade is the share of the row."""
     judged, looks = run.judged(), marks(run.comparison)
-    threshold = run.comparison.threshold(run.comparison.primary)
     many = len(judged.scores) > 6
     figure, axes = canvas.panels(
         len(judged.scores), theme, narrow, columns=5 if many else 6, height=1.75 if many and not narrow else 1.6
     )
-    for (arm, scores), axis in zip(judged.scores.items(), axes, strict=True):
-        counts = sk.confusion_matrix(judged.labels, scores >= threshold, labels=[0, 1])
+    for arm, axis in zip(judged.scores, axes, strict=True):
+        verdicts = judged.first(arm) >= run.comparison.threshold(arm)
+        counts = sk.confusion_matrix(judged.labels, verdicts, labels=[0, 1])
         _matrix(axis, counts, run.comparison.task, theme, theme[looks[arm].colour])
         canvas.title(axis, arm, theme, "center")
     figure.supxlabel("the model's verdict", fontsize=8.5, color=theme["muted"])
@@ -112,14 +112,14 @@ PLOTS = (
         "ROC and precision-recall",
         "Left, up and to the left is better; the dotted diagonal is chance. Right, up and to the right is better; the "
         "dotted line is the share of {positive} comments, the precision of flagging at random. With few {positive} "
-        "comments the right one is the one to read.",
+        "comments the right one is the one to read.{first}",
         ranking_curves,
     ),
     Plot(
         "confusion",
         "Confusion matrices",
-        "Test comments by label (row) and verdict (column) at the decision threshold; the darker, the larger the share "
-        "of its row. An empty right column is a model that never answers “{positive}”.",
+        "Test comments by label (row) and verdict (column) at each model's threshold; the darker, the larger the share "
+        "of its row. An empty right column is a model that never answers “{positive}”.{first}",
         confusion_matrices,
     ),
 )

@@ -10,7 +10,7 @@ from flask import Blueprint, Response, request
 
 from retort.config import ServeSettings
 from retort.errors import ConfigError, ModelError
-from retort.web.perspective.calibrated import calibration_of
+from retort.web.perspective.calibrated import mapping_of
 from retort.web.perspective.discovery import NAME, STANDARD_PARAMETERS, VERSION, component_schemas, document
 from retort.web.perspective.feedback import Feedback
 from retort.web.perspective.languages import Languages
@@ -51,8 +51,8 @@ def blueprint(service: Service, settings: ServeSettings) -> Blueprint:
 
 def _add_analyze(perspective: Blueprint, service: Service, settings: ServeSettings) -> None:
     languages = Languages()
-    calibration = calibration_of(service)
-    if settings.calibrated and calibration is None:
+    mapping = mapping_of(service)
+    if settings.calibrated and mapping is None:
         raise ModelError(f"{service.folder}: not calibrated; run retort calibrate, or serve without calibrated=true")
     parameters = STANDARD_PARAMETERS | PARAMETERS
 
@@ -61,7 +61,7 @@ def _add_analyze(perspective: Blueprint, service: Service, settings: ServeSettin
     def analyze() -> Response:
         require_key(settings)
         require_parameters(parameters)
-        scale = scale_of(calibration, switched("calibrated", settings.calibrated))
+        scale = scale_of(mapping, switched("calibrated", settings.calibrated))
         utf16 = counted_in_utf16()
         parsed = analyze_request(parse_loosely(json_body()))
         known = known_attributes(service, parsed)

@@ -5,7 +5,7 @@ from bisect import bisect_left
 from collections.abc import Callable
 from typing import Any
 
-from retort.evaluation.calibration import Calibration
+from retort.evaluation.score_mapping import ScoreMapping
 from retort.web.perspective.languages import is_english
 from retort.web.perspective.messages import PROBABILITY
 from retort.web.perspective.requests import AnalyzeRequest, refused, unknown_attribute
@@ -51,13 +51,13 @@ def in_english(parsed: AnalyzeRequest, known: dict[str, str], detected: str) -> 
     )
 
 
-def scale_of(calibration: Calibration | None, wanted: bool) -> Callable[[Probabilities], Probabilities]:
-    """A model's probabilities -> those of the answer. Raises Refusal when there is no calibration to apply."""
+def scale_of(mapping: ScoreMapping | None, wanted: bool) -> Callable[[Probabilities], Probabilities]:
+    """A model's probabilities -> those of the answer. Raises Refusal when there is no mapping to apply."""
     if not wanted:
         return lambda probabilities: probabilities
-    if calibration is None:
+    if mapping is None:
         raise refused("This model is not calibrated: leave calibrated out, or run retort calibrate on the server.")
-    return calibration.apply
+    return mapping.apply
 
 
 def scores(

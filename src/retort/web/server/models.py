@@ -28,13 +28,15 @@ def service_of(folder: Path, settings: ServeSettings, model: str | None = None) 
     if not is_run(folder):
         name, path = model_name(folder), _preferred(folder)
         task = runs.recorded_task_of(path)
-        return Service({name: _opener(path, task)}, name, settings, task, folder)
+        return Service({name: _opener(path, task, settings)}, name, settings, task, folder)
     task, folders = _models_of_run(folder)
     if model is not None and model not in folders:
         known = ", ".join(folders)
         raise ConfigError(f"--model {model}: the run has no such model{nearest(model, folders)}; it has {known}")
     default = model or (settings.default_model if settings.default_model in folders else next(iter(folders)))
-    return Service({name: _opener(path, task) for name, path in folders.items()}, default, settings, task, folder)
+    return Service(
+        {name: _opener(path, task, settings) for name, path in folders.items()}, default, settings, task, folder
+    )
 
 
 def _models_of_run(run: Path) -> tuple[Task, dict[str, Path]]:
@@ -55,15 +57,16 @@ def _preferred(folder: Path) -> Path:
     return folder / runs.ONNX if (folder / runs.ONNX / runs.MANIFEST).is_file() else folder
 
 
-def _opener(folder: Path, task: Task) -> Callable[[], Classifier]:
+def _opener(folder: Path, task: Task, settings: ServeSettings) -> Callable[[], Classifier]:
     """Loads and checks the model; it answers in the words of `task`, which may differ from those in its folder."""
 
     def open_checked() -> Classifier:
-        classifier = Classifier.load(folder)
+        classifier = Classifier.load(folder, device="cpu")
         if (folder / runs.GOLDEN).is_file():
             check_golden(classifier, folder)
         if not (folder / runs.MANIFEST).is_file():
             log.warning("%s has no %s: its files cannot be checked", folder, runs.MANIFEST)
-        return replace(classifier, task=task)
+        classifier = replace(classifier, task=task)
+        return classifier if settings.review is None else classifier.reviewing(settings.review)
 
     return open_checked
