@@ -1,5 +1,6 @@
 """A student without transformer layers: token vectors of the teacher, trained further under a linear head."""
 
+import time
 from typing import TYPE_CHECKING
 
 from retort.errors import ConfigError
@@ -43,16 +44,19 @@ def fit(context: "Context", arm: "Arm") -> None:
     from retort.whole_folder import is_writer
 
     settings, training = context.settings, context.settings.training_of(arm.name)
+    began = time.perf_counter()
     start, width = steps.start_of(context, arm), settings.static_of(arm.name).width
     if settings.arm[arm.name].start == "random":
         vectors = random_vectors(start.load().config.vocab_size, width, settings.seed)
     else:
         vectors = token_vectors(start.load(), load_tokenizer(start.tokenizer_folder), width)
+    reading_seconds = time.perf_counter() - began
     shares = np.nanmean(steps.targets_of(context, arm.name).astype(np.float64), axis=0).tolist()
     model = static_classifier(vectors, context.inputs.attributes, settings.seed, shares, training.dropout or 0.0)
     model.word_embeddings.requires_grad_(not training.freeze_word_embeddings)
     arm.parameters = count_parameters(model)
     steps.train(context, arm, model, start.tokenizer_folder)
+    arm.cost["train_seconds"] += reading_seconds
     if is_writer():
         model.weights().save(context.inputs.attributes, arm.folder)
         save_tokenizer(start.tokenizer_folder, settings.max_length, arm.folder)
