@@ -1,5 +1,6 @@
 """One whole comparison of tiny models: what may depend on what, what is repeatable, and what is printed and kept."""
 
+import gc
 import html
 import json
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from transformers import BertForSequenceClassification
 
 from retort import runs
 from retort.data.splits import labels
@@ -124,6 +126,23 @@ def test_the_teacher_stays_frozen_while_students_learn(compare: Compare, monkeyp
     compare("teacher,odd,even,lora-odd")
     assert len(digests) == 4
     assert len(set(digests)) == 1
+
+
+def test_no_model_of_an_earlier_arm_is_loaded_when_the_next_one_begins(
+    compare: Compare, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else an arm's memory would hold that of others. Models of other tests may be there from the start."""
+    loaded: list[int] = []
+    fitted = fitting._fitted
+
+    def watched(context: Context, name: str) -> Arm:
+        gc.collect()
+        loaded.append(sum(isinstance(one, BertForSequenceClassification) for one in gc.get_objects()))
+        return fitted(context, name)
+
+    monkeypatch.setattr(fitting, "_fitted", watched)
+    compare("teacher,odd,lora,lora-odd")
+    assert loaded == [loaded[0]] * 4
 
 
 # --- the same again ---
