@@ -1,9 +1,12 @@
 """JSON documents, digests and manifests of run and model folders."""
 
 import json
+import os
 from pathlib import Path
 
+import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from retort import runs
 from retort.errors import DataError, ModelError
@@ -22,6 +25,22 @@ def test_a_manifest_notices_a_changed_and_a_missing_file_at_any_depth(tmp_path: 
     (tmp_path / "merged" / "b").unlink()
     with pytest.raises(ModelError, match=r"merged/b: named by manifest\.json but missing"):
         runs.check_manifest(tmp_path)
+
+
+@pytest.mark.parametrize(("umask", "expected"), [(0o022, 0o644), (0o077, 0o600), (0o002, 0o664)])
+def test_every_file_of_a_manifest_can_be_read_by_whom_the_umask_lets_read(
+    tmp_path: Path, umask: int, expected: int
+) -> None:
+    """safetensors writes files for their owner alone."""
+    weights = tmp_path / "merged" / "model.safetensors"
+    before = os.umask(umask)
+    try:
+        weights.parent.mkdir()
+        save_file({"x": np.zeros(1)}, weights)
+        runs.write_manifest(tmp_path)
+    finally:
+        os.umask(before)
+    assert weights.stat().st_mode & 0o777 == expected
 
 
 def test_json_is_written_without_nan_and_read_with_an_error_that_names_the_file(tmp_path: Path) -> None:

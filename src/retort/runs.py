@@ -5,6 +5,7 @@
 
 import hashlib
 import json
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -152,9 +153,18 @@ def data_sha256(path: Path) -> str:
 
 
 def write_manifest(folder: Path) -> None:
-    """The sha256 of every file below `folder` but the manifest itself, by relative path."""
+    """The sha256 of every file below `folder` but the manifest itself, by relative path.
+
+    Every file can then be read by whom the umask lets read: safetensors writes its files for their owner alone.
+    """
     files = sorted(p for p in folder.rglob("*") if p.is_file() and p.name not in (MANIFEST, PARTIAL))
-    write_json(folder / MANIFEST, {p.relative_to(folder).as_posix(): sha256(p) for p in files})
+    manifest = folder / MANIFEST
+    write_json(manifest, {p.relative_to(folder).as_posix(): sha256(p) for p in files})
+    usual = stat.S_IMODE(manifest.stat().st_mode)
+    for path in files:
+        mode = stat.S_IMODE(path.stat().st_mode)
+        if mode | usual != mode:
+            path.chmod(mode | usual)
 
 
 def check_manifest(folder: Path) -> None:
