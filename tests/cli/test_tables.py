@@ -53,6 +53,13 @@ def test_a_comparison_is_whole_at_110_columns(
     assert ("29,000" in shown) == (not former)
 
 
+def test_pairs_with_a_baseline_are_shown_where_there_are_no_others(capsys: pytest.CaptureFixture[str]) -> None:
+    tables.print_comparison(comparison_of(("majority", "teacher")))
+    assert "majority − teacher" in capsys.readouterr().out
+    tables.print_comparison(comparison_of(("teacher",)))
+    assert "Differences" not in capsys.readouterr().out
+
+
 def comparison_of(arms: tuple[str, ...]) -> dict[str, Any]:
     """comparison.json of a 12-layer teacher and three seeds, with figures as wide as they get."""
     figure = {"value": 0.123, "low": 0.1, "high": 0.15, "seeds": [0.1, 0.12, 0.14], "spread": 0.02}

@@ -35,14 +35,17 @@ _SHORTEST_LINE = 8
 def print_comparison(content: Mapping[str, Any]) -> None:
     """comparison.json on stdout: losses, figures, cost, paired differences, and the verdict."""
     console, comparison = _console(), Comparison(content)
+    pairs = pairs_table(comparison, baselines=False)
+    pairs = pairs if pairs.rows else pairs_table(comparison)
     for title, table in (
         ("After the last epoch", losses_table(comparison)),
         ("Judged on the test split, with 95 % intervals", judged_table(comparison, metrics=_METRICS)),
         ("Cost of using them", _without(running_costs_table(comparison), "p95")),
         ("Cost of making and keeping them", training_costs_table(comparison)),
-        (_pairs_title(comparison), _without(pairs_table(comparison, baselines=False), *_left_out(comparison))),
+        (_pairs_title(comparison), _without(pairs, *_left_out(comparison))),
     ):
-        _print(console, title, table)
+        if table.rows:
+            _print(console, title, table)
     console.print()
     console.print(Text(content["verdict"]))
 
