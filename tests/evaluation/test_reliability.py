@@ -26,6 +26,15 @@ def test_their_gaps_add_up_to_the_calibration_error() -> None:
     assert gaps == pytest.approx(expected_calibration_error(LABELS, PROBABILITIES), abs=1e-12)
 
 
+def test_the_number_of_bins_and_the_fewest_comments_of_one_can_be_chosen() -> None:
+    shares, means = calibration_curve(LABELS, PROBABILITIES, n_bins=10)
+    every, kept = reliability(LABELS, PROBABILITIES, 10), reliability(LABELS, PROBABILITIES, 10, 30)
+    np.testing.assert_allclose(every.shares, shares, atol=1e-12)
+    np.testing.assert_allclose(every.probabilities, means, atol=1e-12)
+    assert 0 < len(kept.rows) < len(every.rows)
+    assert kept.rows.tolist() == every.rows[every.rows >= 30].tolist()
+
+
 def test_empty_bins_are_left_out() -> None:
     found = reliability(np.array([0.0, 1.0, 1.0]), np.array([0.1, 0.9, 0.91]))
     assert found.rows.tolist() == [1, 2]

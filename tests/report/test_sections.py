@@ -5,7 +5,6 @@ import dataclasses
 
 import numpy as np
 import pytest
-from sklearn.calibration import calibration_curve
 
 from retort.report.comparison import Comparison
 from retort.report.run_folder import Run, read_run
@@ -86,16 +85,6 @@ def test_sentences_on_savings_leave_out_what_was_not_measured(run, gone) -> None
 
 
 # --- calibration ---
-
-
-def test_reliability_bins_are_those_of_scikit_learn_where_they_have_comments(run) -> None:
-    found = run.judged()
-    mean, share, counts = calibration.reliability_bins(found.labels, found.first("odd"))
-    expected_share, expected_mean = calibration_curve(found.labels, found.first("odd"), n_bins=10)
-    places = [int(np.argmin(np.abs(expected_mean - value))) for value in mean]
-    assert mean == pytest.approx(expected_mean[places], abs=1e-6)
-    assert share == pytest.approx(expected_share[places], abs=1e-9)
-    assert (counts >= 3).all()
 
 
 def test_methods_have_the_ece_before_and_after_and_both_are_one_without_calibration(run, single) -> None:

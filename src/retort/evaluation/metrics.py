@@ -129,6 +129,6 @@ def expected_calibration_error(labels: Array, probabilities: Array) -> float:
     return float(np.abs(gaps).sum() / len(labels))
 
 
-def calibration_bins(probabilities: Array) -> Array:
-    """The bin of each probability, 0 to ECE_BINS - 1; 1.0 belongs to the last one. Shape as given."""
-    return np.minimum((probabilities.astype(np.float64) * ECE_BINS).astype(np.int64), ECE_BINS - 1)
+def calibration_bins(probabilities: Array, number: int = ECE_BINS) -> Array:
+    """The bin of each probability, 0 to number - 1, all of equal width; 1.0 belongs to the last. Shape as given."""
+    return np.minimum((probabilities.astype(np.float64) * number).astype(np.int64), number - 1)

@@ -1,4 +1,4 @@
-"""How far probabilities can be read as shares, what verdicts rest on, and when a person should look."""
+"""Calibration of the probabilities, decision thresholds, and what it gains when people review uncertain comments."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,6 +10,7 @@ from matplotlib.lines import Line2D
 
 from retort.evaluation.intervals import wilson
 from retort.evaluation.metrics import Array, expected_calibration_error
+from retort.evaluation.reliability import reliability as binned
 from retort.report import canvas, display
 from retort.report.comparison import Comparison
 from retort.report.plots import Plot
@@ -22,7 +23,7 @@ POSITION = 55
 
 _MODEL = Column("model", numeric=False)
 _BINS = 10
-# A bin with fewer comments says nothing.
+# A bin with fewer comments shows chance alone.
 _FEWEST = 3
 _DASHED = (0, (4, 2))
 
@@ -153,9 +154,11 @@ def reliability(run: Run, theme: Theme, narrow: bool) -> Figure | None:
         axis.plot([0, 1], [0, 1], color=theme["muted"], linewidth=0.9, linestyle=(0, (1, 2)))
         before, after = judged.uncalibrated[arm][0], judged.first(arm)
         if not np.array_equal(before, after):
-            mean, share, _ = reliability_bins(judged.labels, before)
-            axis.plot(mean, share, color=theme["muted"], linestyle=_DASHED, marker="o", markersize=3.5, linewidth=1.2,
-                      markerfacecolor=theme["paper"])  # fmt: skip
+            bins = binned(judged.labels, before, _BINS, _FEWEST)
+            axis.plot(
+                bins.probabilities, bins.shares, color=theme["muted"], linestyle=_DASHED, marker="o", markersize=3.5,
+                linewidth=1.2, markerfacecolor=theme["paper"],
+            )  # fmt: skip
         _curve(axis, judged.labels, after, colour)
         canvas.title(axis, arm, theme)
         axis.set_xlim(-0.03, 1.03)
@@ -175,24 +178,10 @@ def reliability(run: Run, theme: Theme, narrow: bool) -> Figure | None:
 
 
 def _curve(axis: Axes, labels: Array, probabilities: Array, colour: str) -> None:
-    mean, share, counts = reliability_bins(labels, probabilities)
-    for x, y, count in zip(mean, share, counts, strict=True):
+    bins = binned(labels, probabilities, _BINS, _FEWEST)
+    for x, y, count in zip(bins.probabilities, bins.shares, bins.rows, strict=True):
         axis.plot([x, x], wilson(y * count, count), color=colour, alpha=0.35, linewidth=2)
-    axis.plot(mean, share, color=colour, marker="o", markersize=4, linewidth=1.4)
-
-
-def reliability_bins(labels: Array, probabilities: Array) -> tuple[Array, Array, Array]:
-    """Of 10 bins of equal width, those with three comments or more: mean probability, share positive, comments.
-
-    labels: (n,) of 0 and 1; probabilities: (n,) in [0, 1]. Each result has an entry for each such bin, rising.
-    """
-    bins = np.minimum((probabilities.astype(np.float64) * _BINS).astype(np.int64), _BINS - 1)
-    counts = np.bincount(bins, minlength=_BINS)
-    kept = counts >= _FEWEST
-    with np.errstate(invalid="ignore"):
-        mean = np.bincount(bins, weights=probabilities, minlength=_BINS) / counts
-        share = np.bincount(bins, weights=labels, minlength=_BINS) / counts
-    return mean[kept], share[kept], counts[kept]
+    axis.plot(bins.probabilities, bins.shares, color=colour, marker="o", markersize=4, linewidth=1.4)
 
 
 PLOTS = (
