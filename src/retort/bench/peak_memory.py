@@ -21,10 +21,10 @@ class PeakMemory:
     kind: on CUDA "device", the bytes of all tensors by torch's own count (`torch.cuda.max_memory_allocated`), which is
     exact. Elsewhere "process", the resident memory of this process, sampled: the kernel's own peak never falls, so a
     later block would inherit that of an earlier one. At the start, garbage is collected and freed memory returned to
-    the system; the block would otherwise fill what an earlier one has left, unseen.
+    the system; otherwise the block could use memory that an earlier one left allocated, without being measured.
 
-    What remains of earlier blocks: libraries that they imported, threads, kernels that they compiled. The first block
-    that needs them pays for them, tens of megabytes. Files that are mapped into memory count as far as they were read.
+    Libraries that earlier blocks imported, their threads and compiled kernels stay; they are counted for the first
+    block that needs them (tens of megabytes). Files that are mapped into memory count as far as they were read.
     A rise of less than 20 ms may be missed.
     """
 

@@ -36,7 +36,7 @@ Review = Annotated[
     float | None,
     typer.Option(
         metavar="SHARE",
-        help="Answer unsure for about this share of comments, which people should review: 0.01, 0.05 or 0.1.",
+        help="Verdict unsure for about this share of the comments, those that people should review: 0.01, 0.05 or 0.1.",
         show_default=False,
     ),
 ]

@@ -1,4 +1,4 @@
-"""What an expected calibration error means: its value for a perfectly calibrated model, and an interval that knows it.
+"""Reads an expected calibration error: its value for a perfectly calibrated model, and an interval that allows for it.
 
 Chance alone opens gaps between probabilities and labels, so the plain error is above 0 even for a perfectly calibrated
 model and grows as comments become fewer (Roelofs et al. 2022, arXiv:2012.08668; Kumar et al. 2019, arXiv:1909.10155).
@@ -31,7 +31,7 @@ def expected_if_calibrated(probabilities: Array) -> float:
 
 
 def error_interval(labels: Array, probabilities: Array, samples: int, rng: np.random.Generator) -> Interval:
-    """95 % limits of the error that remains with endless comments; low is 0 where calibration is not refuted.
+    """95 % limits of the error on infinitely many comments; low is 0 where perfect calibration is not rejected.
 
     labels, probabilities: (n,). A limit is the error at which the observed ECE would be exceeded (or not reached) in
     2.5 % of `samples` simulated test sets: the observed gaps, less what chance explains, scaled to that error, plus

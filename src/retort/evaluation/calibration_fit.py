@@ -31,7 +31,7 @@ _SCALES = (0.05, 20.0)
 _SLOPE = 1e-3
 # A difference of 1e-6 between two processors must not become one of 1e-4.
 _STEEPEST = 50.0
-# Knots nearer to each other could not rise in floating point.
+# Knots that are closer could not be strictly rising in floating point.
 _NARROWEST = 1e-9
 
 

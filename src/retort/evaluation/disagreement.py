@@ -1,4 +1,4 @@
-"""Comments that compression alone moves: the students of all seeds agree on a verdict, and their teachers on the other.
+"""Comments whose verdict compression changed: all students give one verdict, and most of their teachers the other.
 
 With one seed such a comment may be chance in training; with several that agree, it is what distilling changed. Hooker
 et al. (2020, "Characterising bias in compressed models", arXiv:2010.03058) call them compression-identified exemplars
@@ -51,7 +51,7 @@ def moved_by_compression(students: Array, teachers: Array) -> Array:
 
 
 def shares_by_group(moved: Array, groups: Mapping[str, Array]) -> list[GroupShare]:
-    """How often the comments of every group were moved, in the order of `groups`; groups without comments are left out.
+    """How often the verdict was changed in each group, in the order of `groups`; those without comments are left out.
 
     moved: (n,) bool; groups: {name: (n,) bool}, which may overlap. Many groups make some differ by chance.
     """

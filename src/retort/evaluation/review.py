@@ -13,8 +13,8 @@ Band = tuple[float, float]
 def review_band(probabilities: Array, threshold: float, share: float) -> Band | None:
     """The probabilities between which people should look, so that this share of the comments is in between.
 
-    Reviewed is what a verdict risks most on, with the costs that the threshold stands for: it is the best one when a
-    missed comment costs (1 - threshold) for every threshold of a false alarm (Elkan 2001), so the risk of a verdict is
+    Reviewed are the comments whose verdict has the highest expected cost. A threshold is the best one when a missed
+    comment and a false alarm cost (1 - threshold) and threshold (Elkan 2001), so the expected cost of a verdict is
     probability * (1 - threshold) below it and (1 - probability) * threshold above (Chow 1970,
     doi:10.1109/TIT.1970.1054406). The band holds the threshold, and a larger share's band holds a smaller one's.
     probabilities: (n,), calibrated, of validation. None where the share is less than half a comment, or where so

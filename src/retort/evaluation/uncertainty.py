@@ -15,7 +15,7 @@ from scipy import optimize, special, stats
 from retort.evaluation.metrics import Array
 
 _CONFIDENCE = 0.975
-# Smaller p values are not told apart.
+# Natural logarithm; smaller p values are reported as this one.
 _LEAST_LOG_P = -200.0
 
 

@@ -1,7 +1,7 @@
 """The weights of a static student: what is in its files, without torch.
 
-A static student has no transformer layers. A comment is what its token vectors are on average and at most; a linear
-head reads both:
+A static student has no transformer layers. A comment is represented by the mean and the element-wise maximum of its
+token vectors, and a linear head reads both:
 
     logits = head [mean of vectors, largest of vectors] + bias
 """
@@ -20,7 +20,7 @@ from retort.errors import ModelError, first_line
 
 # The mark of its config.json.
 ARCHITECTURE = "retort-static"
-# How a comment's token vectors become one: side by side, so the head reads this many times their width.
+# How the token vectors of a comment are pooled; the results are concatenated, so the head reads twice their width.
 POOLS = ("mean", "max")
 
 _VECTORS, _HEAD, _BIAS = "word_embeddings.weight", "classifier.weight", "classifier.bias"

@@ -211,7 +211,7 @@ def _chosen(comparison: Comparison, arm: str, best: str) -> str:
 
 
 def _it_would_take(comparison: Comparison, standing: Standing, best: str) -> str:
-    """What would show that the candidate is within the margin of the best, or of the most similar undecided model."""
+    """What would show the candidate to be within the margin of the best, or of the undecided model that takes most."""
     if not standing.undecided:
         return ""
     pairs = {other: comparison.pair(standing.arm, other) or {} for other in standing.undecided}

@@ -65,7 +65,7 @@ def _students(comparison: Comparison) -> Iterator[Observation]:
         "finding",
         "What distilling does not save",
         f"{display.listed(list(needing))} {verb} teacher trained first, and its outputs computed: {'; '.join(lines)}. "
-        "What they save, they save in use.",
+        "They save time and memory when they are used, not when they are trained.",
     )
 
 

@@ -34,7 +34,7 @@ def require(settings: "ExperimentSettings", name: str, base: "Base") -> None:
 
 
 def fit(context: "Context", arm: "Arm") -> None:
-    """Reads every token with the model that the arm starts from, and trains the vectors and the head."""
+    """Takes the token vectors from the model that the arm starts from, and trains them and the head."""
     import numpy as np
 
     from retort.bench.cost import size_bytes

@@ -35,7 +35,7 @@ def few_positives(comparison: Comparison) -> Iterator[Observation]:
         wanted = comments_for_half_width(rows, -half, half, _MARGIN_WANTED)
         if wanted > rows:
             text += f". An interval of ± {_MARGIN_WANTED} takes about {display.rounded(wanted)} test comments"
-            text += "" if parts is None else ", and seeds enough for theirs to be small"
+            text += "" if parts is None else ", and enough seeds that the chance in training adds little"
     yield Observation("limit", f"Few {word} comments", f"{text}.")
 
 
