@@ -148,8 +148,8 @@ def _refuse_in_use(partial: Path) -> None:
         return
     if mark.process != os.getpid() and _is_running(mark):
         raise ConfigError(
-            f"{partial}: is being written by process {mark.process}; name another folder with --out, or remove it if "
-            "no retort is running"
+            f"{partial}: is being written by process {mark.process}; wait for it or name another folder with --out; "
+            "remove it only if no retort is running"
         )
     if mark.finished or mark.state == COMPLETE:
         parts = f" ({', '.join(mark.finished)})" if mark.finished else ""

@@ -72,6 +72,24 @@ def test_flags_go_over_files_and_assignments_over_all(tmp_path: Path) -> None:
     assert resolve("civil-comments", file).preset == "civil-comments"
 
 
+def test_another_seed_keeps_the_number_of_seeds_of_a_file(tmp_path: Path) -> None:
+    """experiment.toml lists the seeds of its run, so `--config RUN/experiment.toml --seed 5` meets a list."""
+    file = tmp_path / "experiment.toml"
+    file.write_text("seed = 0\nseeds = [0, 1, 2]\n")
+    assert resolve(file=file, overrides={"seed": 5}).seeds == (5, 6, 7)
+    assert resolve(file=file, assignments=("seed=5",)).seeds == (5, 6, 7)
+    assert resolve(file=file, overrides={"seed": 5, "seeds": 1}).seeds == (5,)
+    assert resolve(file=file).seeds == (0, 1, 2)
+
+
+def test_several_seeds_without_an_arm_that_depends_on_them_are_refused() -> None:
+    """Nothing would be trained again, and a report of three seeds would show no spread."""
+    with pytest.raises(ConfigError, match="training of majority, tfidf does not depend on the seed"):
+        resolve(assignments=("arms=[majority,tfidf]", "seeds=3"))
+    assert resolve(assignments=("arms=[majority,tfidf]",)).seeds == (0,)
+    assert resolve(assignments=("arms=[tfidf,static,teacher]", "seeds=3")).seeds == (0, 1, 2)
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from retort import runs
-from retort.errors import RunError
+from retort.errors import ConfigError, RunError
 from retort.recipes import further
 from retort.recipes.experiment import resolve
 from tests.command import QUICK, Finished, retort, without_report
@@ -117,7 +117,7 @@ def test_an_extended_run_is_the_run_that_had_all_seeds_from_the_start(three_seed
 
 
 def test_extending_leaves_the_models_of_the_first_seed_untouched(compare: Compare) -> None:
-    run = compare("majority,tfidf")
+    run = compare("tfidf,teacher")
     before = runs.sha256(run / "tfidf" / "manifest.json")
     assert retort("compare", "--extend", run, "--seeds", "2").code == 0
     assert runs.sha256(run / "tfidf" / "manifest.json") == before
@@ -194,8 +194,53 @@ def test_an_interrupted_extension_keeps_its_finished_seeds_and_goes_on(compare: 
     assert f"retort compare --extend {run}" in ended.err
     assert entries(run / "seeds") == {"1"}
     assert comparison_of(run)["seeds"] == [0], "the comparison is of what it was judged on"
-    assert retort("compare", "--extend", run, "--seeds", "3").code == 0
+    # As the error says: the number of seeds is remembered.
+    assert retort("compare", "--extend", run).code == 0
     assert comparison_of(run)["seeds"] == [0, 1, 2]
+
+
+def test_an_interrupted_judgement_says_that_the_run_is_kept(compare: Compare) -> None:
+    run = compare("majority,tfidf")
+    interrupt = mock.patch(
+        "retort.recipes.compare.comparison_of", side_effect=lambda *_: signal.raise_signal(signal.SIGINT)
+    )
+    with interrupt:
+        ended = retort("compare", "--extend", run)
+    assert ended.code == 130
+    assert "nothing was written" not in ended.error
+    assert f"retort compare --extend {run}" in ended.error
+
+
+def test_a_searched_run_gets_no_further_draws(compare: Compare) -> None:
+    """What was chosen on the validation comments of one draw has seen test comments of another."""
+    run = compare("majority,tfidf")
+    (run / "tuning.json").write_text('{"trials": 1, "arms": {}}')
+    ended = retort("compare", "--extend", run, "--resplits", "2")
+    assert ended.code == 2
+    assert "leave out --resplits" in ended.error
+    assert not (run / "resplits").exists()
+
+
+def test_an_experiment_that_cannot_have_further_draws_is_refused_in_one_line() -> None:
+    files = {name: f"{name}.csv" for name in ("train_file", "validation_file", "test_file")}
+    settings = resolve(overrides={"data": {"source": "file"} | files})
+    with pytest.raises(ConfigError, match="nothing is drawn or split at random"):
+        further.extended(settings, None, 2)
+
+
+def test_a_threshold_and_limits_are_taken_together() -> None:
+    with mock.patch("retort.recipes.compare.compare", return_value=None) as started:
+        ended = retort("compare", "--threshold", "recall=0.8", "--limit", "size_mb=5", "--limit", "latency_ms=7")
+    assert ended.code == 0, ended.err
+    evaluation = started.call_args.args[0].evaluation
+    assert (evaluation.threshold, evaluation.limits) == ("recall=0.8", {"size_mb": 5.0, "latency_ms": 7.0})
+
+
+@pytest.mark.parametrize("option", ["--threshold=0.7", "--tune=2", "--seed=0", "--preset=seed", "--no-texts"])
+def test_what_the_models_of_a_run_were_made_with_cannot_be_changed(tmp_path: Path, option: str) -> None:
+    ended = retort("compare", "--extend", tmp_path, option)
+    assert ended.code == 2
+    assert f"{option.partition('=')[0]}: --extend goes on with the settings of the run" in ended.error
 
 
 @pytest.mark.parametrize(

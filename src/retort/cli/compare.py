@@ -37,7 +37,9 @@ def compare(
     unlabelled: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="Further comments, for the terms that compare with the teacher.", show_default=False
+            metavar="FILE",
+            help="Comments without labels: students also learn the teacher's outputs for them.",
+            show_default=False,
         ),
     ] = None,
     task: TaskFile = None,
@@ -57,8 +59,8 @@ def compare(
         str | None,
         typer.Option(
             metavar="TARGET",
-            help="What verdicts are tuned for on validation: f1, 0.5, precision=0.9, recall=0.8, false-alarms=0.01, "
-            "budget=20 (of 1,000 comments) or cost=10 (of a missed one, in false alarms) [f1].",
+            help="What decision thresholds are chosen for, on validation: f1, 0.5 (fixed), precision=0.9, recall=0.8, "
+            "false-alarms=0.01, budget=20 (flagged of 1,000) or cost=10 (of a missed comment, in false alarms) [f1].",
             show_default=False,
         ),
     ] = None,
@@ -66,7 +68,7 @@ def compare(
         int | None,
         typer.Option(
             metavar="N",
-            help="Seed of the training: new weights, order, dropout. The draw and the split have data.seed.",
+            help="Seed of the training: new weights, order, dropout. The draw and split of the comments use data.seed.",
             show_default=False,
         ),
     ] = None,
@@ -77,7 +79,7 @@ def compare(
     resplits: Annotated[
         int | None,
         typer.Option(
-            metavar="N", help="Repeat draw and split too: N in all, each with every seed.", show_default=False
+            metavar="N", help="Draw and split the comments N times, and train every seed on each.", show_default=False
         ),
     ] = None,
     extend: Annotated[
@@ -95,14 +97,14 @@ def compare(
         list[str] | None,
         typer.Option(
             metavar="KEY=NUMBER",
-            help="Recommend no model above it: latency_ms, size_mb or memory_mb; repeatable.",
+            help="Do not recommend models above it, e.g. latency_ms=10; also size_mb and memory_mb; repeatable.",
         ),
     ] = None,
     tune: Annotated[
         int | None,
         typer.Option(
             metavar="TRIALS",
-            help="Search each model's rate, and an adapter's rank, on validation; TRIALS for each model.",
+            help="Search each model's learning rate, and an adapter's rank, on validation: TRIALS for each model.",
             show_default=False,
         ),
     ] = None,
@@ -124,7 +126,7 @@ def compare(
     if extend is not None:
         _require_only_extending(
             preset=preset, config=config, set=set_, task=task, base=base, teacher=teacher, out=out, seed=seed,
-            no_texts=no_texts, track=track,
+            threshold=threshold, tune=tune, no_texts=no_texts, track=track,
         )  # fmt: skip
     files = {"train_file": data, "validation_file": validation, "test_file": test, "unlabelled_file": unlabelled}
     changes: dict[str, Any] = {"base": base, "teacher_folder": teacher, "seed": seed, "tune": tune}
@@ -133,14 +135,13 @@ def compare(
     changes = {key: value for key, value in changes.items() if value is not None or key == "base_revision"}
     changes["data"] = {key: value for key, value in files.items() if value is not None}
     changes["data"] |= {"columns": columns}
-    if threshold is not None:
-        changes["evaluation"] = {"threshold": threshold}
+    changes["evaluation"] = {} if threshold is None else {"threshold": threshold}
     if task is not None:
         changes["task"] = read_task(task).as_dict()
     if data is not None:
         changes["data"] |= {"source": "file", "official_splits": False}
     if limit:
-        changes["evaluation"] = {"limits": _limits(limit)}
+        changes["evaluation"] |= {"limits": _limits(limit)}
     if extend is not None:
         _extended(extend, seeds, resplits, changes, keep_all, as_json)
         return
@@ -181,7 +182,7 @@ def _extended(
 def _require_only_extending(**given: Any) -> None:
     """Raises ConfigError for an option that --extend cannot change: a run has one set of settings."""
     for name, value in given.items():
-        if value:
+        if value is not None and value is not False and value != []:
             raise ConfigError(
                 f"--{name.replace('_', '-')}: --extend goes on with the settings of the run; leave it out, or start "
                 "another run"

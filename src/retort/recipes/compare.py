@@ -4,24 +4,21 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import tomli_w
-
 from retort import runs
 from retort.bench.cost import measure_speed
-from retort.bench.resident import measure_resident
+from retort.bench.resident import serving_memory
 from retort.inference.golden import TEXTS as GOLDEN_TEXTS
 from retort.inference.predictor import Classifier
-from retort.machine import usable_threads
 from retort.models.bases import resolve_base
 from retort.provenance import utc_now
 from retort.recipes.context import Arm, Material
 from retort.recipes.experiment import ExperimentSettings
 from retort.recipes.fitting import write_training
-from retort.recipes.further import train_further
+from retort.recipes.further import naming_what_is_kept, train_further
 from retort.recipes.inputs import Inputs, read_inputs
 from retort.recipes.judgement import comparison_of
 from retort.recipes.preflight import require_models
-from retort.recipes.training import Reporter, train, write_inputs, write_run
+from retort.recipes.training import Reporter, train, write_inputs, write_run, write_settings
 from retort.recipes.trainings import trainings
 from retort.recipes.tune import require_searchable
 from retort.report.cards import model_card
@@ -78,10 +75,9 @@ def judge_again(settings: ExperimentSettings, folder: Path, reporter: Reporter) 
     if not is_writer():
         return None
     reporter.stage("judgement")
-    comparison = comparison_of(folder, settings, _resident_bytes(folder, settings))
-    with disk_errors(folder):
-        with written_aside(folder / runs.EXPERIMENT) as aside:
-            _write_settings(settings, aside)
+    with naming_what_is_kept(folder), disk_errors(folder):
+        comparison = comparison_of(folder, settings, _resident_bytes(folder, settings))
+        write_settings(settings, folder)
         with written_aside(folder / runs.COMPARISON) as aside:
             runs.write_json(aside, comparison)
         reporter.stage("report")
@@ -101,7 +97,7 @@ def _first(
 ) -> tuple[ExperimentSettings, dict[str, Any] | None]:
     """Trains the first seed into `folder` and judges it; returns the settings with what was searched, too."""
     if is_writer():
-        _write_settings(settings, folder / runs.EXPERIMENT)
+        write_settings(settings, folder)
         write_inputs(material.inputs, folder, keep_texts)
     fits = train(settings, material, folder, settings.arms, run_id, reporter, keep_arms=True, track=track)
     settings = fits.settings.model_copy(update={"tune": None})
@@ -109,7 +105,7 @@ def _first(
         return settings, None
     if fits.tuning:
         # A run with these settings searches no more, and trains the same.
-        _write_settings(settings, folder / runs.EXPERIMENT)
+        write_settings(settings, folder)
     reporter.stage("speed")
     _measure_speed(fits.arms, material.inputs, settings)
     for arm in fits.arms.values():
@@ -122,19 +118,6 @@ def _first(
     reporter.stage("report")
     write_report(folder)
     return settings, comparison
-
-
-def _write_settings(settings: ExperimentSettings, path: Path) -> None:
-    tables = _without_null(settings.model_dump(mode="json")) | {"task": settings.task.as_dict()}
-    path.write_text(tomli_w.dumps(tables), "utf-8")
-
-
-def _without_null(tables: dict[str, Any]) -> dict[str, Any]:
-    """TOML has no null; the settings read an empty text as "not set"."""
-    return {
-        key: _without_null(value) if isinstance(value, dict) else "" if value is None else value
-        for key, value in tables.items()
-    }
 
 
 def _measure_speed(arms: Mapping[str, Arm], inputs: Inputs, settings: ExperimentSettings) -> None:
@@ -151,7 +134,7 @@ def _resident_bytes(folder: Path, settings: ExperimentSettings) -> dict[str, int
     if "memory_mb" not in settings.evaluation.limits:
         return {}
     models = [name for name in settings.arms if settings.kind_of(name).LOADER is not None]
-    return {name: measure_resident(folder / name, GOLDEN_TEXTS, usable_threads()).peak for name in models}
+    return {name: serving_memory(folder / name, GOLDEN_TEXTS) for name in models}
 
 
 def _write_judgement(arms: Mapping[str, Arm], comparison: dict[str, Any]) -> None:

@@ -156,6 +156,8 @@ class ExperimentSettings(StrictModel):
                 raise ValueError(f"no arm is called {name!r}{hint}; there are {', '.join(self.arm)}")
             # Overrides are checked here, so that a misspelt key stops before any training.
             self.training_of(name), self.distillation_of(name), self.lora_of(name), self.static_of(name)
+        if len(self.seeds) > 1 and not any(map(self.is_seeded, self.arms)):
+            raise ValueError(f"seeds: the training of {', '.join(self.arms)} does not depend on the seed; give one")
         self._require_labels()
         if len(self.teachers) > 1:
             raise ValueError(f"arms holds {len(self.teachers)} teachers, {', '.join(self.teachers)}; name one of them")
@@ -264,8 +266,12 @@ def resolve(
     # A task is replaced as a whole: two of them mixed would be neither.
     tables["task"] = next((_task_table(layer["task"]) for layer in reversed(layers) if "task" in layer), None)
     tables["task"] = tables["task"] or default_task().as_dict()
+    changed = {key for layer in (overrides or {}, *map(parse_assignment, assignments)) for key in layer}
     for assignment in assignments:
         tables = merged(tables, parse_assignment(assignment))
+    if "seed" in changed and "seeds" not in changed and isinstance(tables.get("seeds"), list):
+        # A file lists the seeds of its run: as many, from the given one on.
+        tables["seeds"] = len(tables["seeds"])
     tables["preset"] = name
     return validated(ExperimentSettings, tables, str(file) if file else f"preset {name}")
 

@@ -1,8 +1,9 @@
 """Further seeds and further draws of a run that is whole: each is added as a folder of its own when it is finished."""
 
+import contextlib
 import itertools
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,9 @@ from retort.recipes.experiment import ExperimentSettings, resolve
 from retort.recipes.inputs import Inputs, read_inputs
 from retort.recipes.judgement import own_figures, read_splits
 from retort.recipes.preflight import require_models
-from retort.recipes.training import Reporter, train, write_inputs, write_run
+from retort.recipes.training import Reporter, train, write_inputs, write_run, write_settings
 from retort.recipes.trainings import Training, draw_folder, is_done, trainings, write_failures
+from retort.strict import validated
 from retort.whole_folder import disk_errors, is_writer, written_whole
 
 # What is kept of an arm whose model is not.
@@ -41,7 +43,8 @@ def settings_of_run(run: Path, changes: Mapping[str, Any]) -> ExperimentSettings
 def extended(settings: ExperimentSettings, seeds: int | None, resplits: int | None) -> ExperimentSettings:
     """The settings of a run with more seeds or draws: its own, then the numbers that follow the largest.
 
-    Raises ConfigError when fewer are wanted than there are: nothing is taken away.
+    Raises ConfigError when fewer are wanted than there are (nothing is taken away), or when the experiment cannot have
+    several.
     """
     changes: dict[str, object] = {}
     if seeds is not None:
@@ -53,7 +56,8 @@ def extended(settings: ExperimentSettings, seeds: int | None, resplits: int | No
         if resplits < settings.resplits:
             raise ConfigError(f"--resplits {resplits}: the run has {settings.resplits} already; give as many or more")
         changes["resplits"] = resplits
-    return ExperimentSettings.model_validate(settings.model_dump() | {"task": settings.task.as_dict()} | changes)
+    tables = settings.model_dump() | {"task": settings.task.as_dict()} | changes
+    return validated(ExperimentSettings, tables, "--extend")
 
 
 def train_further(
@@ -72,11 +76,16 @@ def train_further(
     missing = [training for training in trainings(run, settings) if not is_done(training)]
     if not missing:
         return
+    if settings.resplits > 1 and (run / runs.TUNING).is_file():
+        raise ConfigError(
+            f"{run}: its settings were searched on its own draw, which has seen test comments of others; "
+            "leave out --resplits"
+        )
     base = resolve_base(settings.base, settings.base_revision) if material is None else material.base
     attributes = require_models(settings, base)
     _require_base(run, settings, base)
     failures: dict[str, str] = {}
-    try:
+    with naming_what_is_kept(run):
         for number, group in itertools.groupby(missing, lambda training: training.draw):
             todo = list(group)
             try:
@@ -88,12 +97,19 @@ def train_further(
                 failures |= dict.fromkeys((training.title for training in todo), str(error))
                 continue
             failures |= _train_draw(settings, todo, run, material, reporter, keep_all)
-    except BaseException as error:
-        error.add_note(f"finished trainings are kept; go on with: retort compare --extend {run}")
-        raise
     if is_writer():
         with disk_errors(run):
             write_failures(run, failures)
+
+
+@contextlib.contextmanager
+def naming_what_is_kept(run: Path) -> Iterator[None]:
+    """Adds to an exception, an interruption included, that the run is there and how it is continued."""
+    try:
+        yield
+    except BaseException as error:
+        error.add_note(f"finished trainings are kept; go on with: retort compare --extend {run}")
+        raise
 
 
 def _train_draw(
@@ -131,6 +147,9 @@ def _train_one(
     started, own = utc_now(), settings.at(training.seed, training.draw)
     names = [name for name in settings.arms if training.first or settings.is_seeded(name)]
     with written_whole(training.folder) as partial:
+        if is_writer():
+            # Before the training, so that an interrupted extension can go on with what was asked for.
+            write_settings(settings, run)
         fits = train(own, material, partial, names, run.name, reporter)
         if not is_writer():
             return
@@ -164,7 +183,9 @@ def _require_base(run: Path, settings: ExperimentSettings, base: Base) -> None:
     for name in settings.arms:
         recorded = runs.read_about(run / name).get("base") or {}
         if recorded.get("id") == base.id and recorded.get("sha256") != base.sha256:
-            raise ConfigError(f"{run}: base {base.id} is not the one that the run was made with; give that one")
+            raise ConfigError(
+                f"{run}: base {base.id} has changed since the run was made; restore it, or start another run"
+            )
 
 
 def _require_same_splits(folder: Path, settings: ExperimentSettings, inputs: Inputs) -> None:

@@ -5,7 +5,9 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
+
+import tomli_w
 
 from retort import runs
 from retort.provenance import provenance, utc_now
@@ -16,7 +18,7 @@ from retort.recipes.inputs import Inputs
 from retort.recipes.preflight import in_training_order
 from retort.training.engine import make_accelerator
 from retort.training.loop import TrainingProgress
-from retort.whole_folder import is_writer, keep_on_failure
+from retort.whole_folder import is_writer, keep_on_failure, written_aside
 
 
 class Reporter(TrainingProgress, Protocol):
@@ -55,6 +57,21 @@ def train(
     accelerator.end_training()
     fits.arms = {name: fits.arms[name] for name in names}
     return fits
+
+
+def write_settings(settings: ExperimentSettings, run: Path) -> None:
+    """Writes experiment.toml, which `--config` and `--extend` read, in one step."""
+    tables = _without_null(settings.model_dump(mode="json")) | {"task": settings.task.as_dict()}
+    with written_aside(run / runs.EXPERIMENT) as aside:
+        aside.write_text(tomli_w.dumps(tables), "utf-8")
+
+
+def _without_null(tables: dict[str, Any]) -> dict[str, Any]:
+    """TOML has no null; the settings read an empty text as "not set"."""
+    return {
+        key: _without_null(value) if isinstance(value, dict) else "" if value is None else value
+        for key, value in tables.items()
+    }
 
 
 def write_run(settings: ExperimentSettings, inputs: Inputs, fits: Fits, started: str, folder: Path) -> None:
