@@ -11,12 +11,13 @@ import pytest
 from retort import runs
 from retort.evaluation.metrics import Array
 from retort.evaluation.predictions import write_predictions
+from retort.evaluation.statistics import judge
+from retort.evaluation.thresholds import choose_threshold
 from retort.report.choice import recommend, verdict
 from retort.report.limits import why_excluded
 from retort.report.page import write_report
-from retort.report.run_folder import SEEDS, UNCALIBRATED
 from retort.tasks import Task, default_task
-from tests.report.judgement import best_f1_threshold, judge
+from retort.threshold_target import ThresholdTarget
 
 NASTY_TEXT = "<script>alert('gotcha')</script><img src=x onerror=alert(1)> \u202egnihton\u202c & more"
 
@@ -116,24 +117,22 @@ def write_run(
         final[arm] = raw**1.4 / (raw**1.4 + (1 - raw) ** 1.4) if made else raw
         thresholds[arm] = np.array(
             [
-                [best_f1_threshold(labels[validation, i], one[validation, i]) if learns and made else 0.5
+                [_best_f1(labels[validation, i], one[validation, i]) if learns and made else 0.5
                  for i in range(len(attributes))]
                 for one in final[arm]
             ]
         )  # fmt: skip
         for number in range(len(raw)):
-            place = folder / arm if number == 0 else folder / SEEDS / str(seeds[number]) / arm
+            place = folder / arm if number == 0 else folder / runs.SEEDS / str(seeds[number]) / arm
             place.mkdir(parents=True)
-            write_predictions(place / runs.PREDICTIONS, ids, list(split), final[arm][number], attributes)
-            if made:
-                _add_uncalibrated(place / runs.PREDICTIONS, raw[number], attributes)
+            own = raw[number] if made else None
+            write_predictions(place / runs.PREDICTIONS, ids, list(split), final[arm][number], attributes, own)
+    judged: dict[str, Any] = {"samples": 100, "seed": 0, "margin": 0.01, "primary": task.primary}
     tests, pairs = judge(
-        labels[test], {arm: p[:, test] for arm, p in final.items()}, attributes, thresholds, margin=0.01,
-        primary=task.primary,
+        labels[test], {arm: p[:, test] for arm, p in final.items()}, attributes, thresholds, **judged
     )  # fmt: skip
     on_validation, _ = judge(
-        labels[validation], {arm: p[:, validation] for arm, p in final.items()}, attributes, thresholds, margin=0.01,
-        primary=task.primary,
+        labels[validation], {arm: p[:, validation] for arm, p in final.items()}, attributes, thresholds, **judged
     )  # fmt: skip
     shares = {
         name: {"rows": int((split == name).sum())}
@@ -186,11 +185,8 @@ def write_run(
     return folder
 
 
-def _add_uncalibrated(path: Path, raw: Array, attributes: tuple[str, ...]) -> None:
-    frame = pd.read_parquet(path)
-    for column, name in enumerate(attributes):
-        frame[name + UNCALIBRATED] = raw[:, column].astype(np.float32)
-    frame.to_parquet(path, index=False)
+def _best_f1(labels: Array, scores: Array) -> float:
+    return choose_threshold(labels, scores, ThresholdTarget.parse("f1"), 0.5).value
 
 
 def _chosen(arm, scores, labels, thresholds, attributes, positives, calibrated):

@@ -6,6 +6,7 @@ import dataclasses
 import numpy as np
 import pytest
 
+from retort.report import display
 from retort.report.comparison import Comparison
 from retort.report.run_folder import Run, read_run
 from retort.report.savings import not_saved
@@ -93,7 +94,8 @@ def test_methods_have_the_ece_before_and_after_and_both_are_one_without_calibrat
     for cells in calibration.methods_table(single.comparison, single.judged()).rows:
         assert cells[before].text == cells[after].text
     (odd,) = [c for c in calibration.methods_table(run.comparison, run.judged()).rows if c[0].text == "odd"]
-    assert (odd[1].text, odd[after].notes[-1]) == ("platt", "perfect 0.017")
+    perfect = display.number(run.comparison.figure("odd", "ece")["perfect"])
+    assert (odd[1].text, odd[after].notes[-1]) == ("platt", f"perfect {perfect}")
     assert odd[before].text != odd[after].text
 
 

@@ -1,5 +1,6 @@
 """A finished run folder: figures, ratings, predictions and, where they were kept, texts."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,15 +11,10 @@ from retort import runs
 from retort.data.splits import labels
 from retort.errors import DataError, ModelError
 from retort.evaluation.metrics import Array
-from retort.evaluation.predictions import read_predictions
+from retort.evaluation.predictions import read_predictions, uncalibrated
 from retort.report.comparison import Comparison
 
 _NEEDED = ("attributes", "primary", "arms", "pairs", "label_threshold")
-
-# In RUN: the folders of all seeds but the first, by seed.
-SEEDS = "seeds"
-# Ends the name of the column with an attribute's probability before calibration.
-UNCALIBRATED = "__uncalibrated"
 
 
 @dataclass(frozen=True)
@@ -66,21 +62,20 @@ class Run:
     def judged(self) -> Judged:
         """Labels and every arm's probabilities on the test comments that are rated for the primary label."""
         name, rated = self.comparison.primary, self.test
-        raw = name + UNCALIBRATED
         return Judged(
             [str(i) for i in rated.index],
             self.labels(rated).astype(np.int64),
             rated[name].to_numpy(np.float32),
-            {arm: _stacked(frames, rated.index, name) for arm, frames in self.predictions.items()},
-            {
-                arm: _stacked(frames, rated.index, raw if raw in frames[0] else name)
-                for arm, frames in self.predictions.items()
-            },
+            self._stacked(lambda frame: frame[name].to_numpy(), rated.index),
+            self._stacked(lambda frame: uncalibrated(frame, name), rated.index),
         )
 
-
-def _stacked(frames: list[pd.DataFrame], ids: pd.Index, column: str) -> Array:
-    return np.stack([frame.loc[ids, column].to_numpy(np.float32) for frame in frames])
+    def _stacked(self, column: Callable[[pd.DataFrame], Array], ids: pd.Index) -> dict[str, Array]:
+        """{arm: (S, n)} of a column of the predictions, for the comments `ids`."""
+        return {
+            arm: np.stack([column(frame.loc[ids]) for frame in frames]).astype(np.float32, copy=False)
+            for arm, frames in self.predictions.items()
+        }
 
 
 def read_run(folder: Path) -> Run:
@@ -101,7 +96,7 @@ def read_run(folder: Path) -> Run:
 
 def _seed_folders(folder: Path, comparison: Comparison, arm: str) -> list[Path]:
     """The arm's folder of its first seed, then those of its further seeds."""
-    return [folder / arm, *(folder / SEEDS / str(seed) / arm for seed in comparison.seeds_of(arm)[1:])]
+    return [folder / arm, *(folder / runs.SEEDS / str(seed) / arm for seed in comparison.seeds_of(arm)[1:])]
 
 
 def _predictions(path: Path, tests: pd.Index) -> pd.DataFrame:
