@@ -11,7 +11,7 @@ import numpy as np
 
 from retort.data.suite import Booleans, Suite
 from retort.data.suites import TEMPLATE
-from retort.evaluation.case_shares import Integers, difference_of, share_of
+from retort.evaluation.case_shares import Difference, Integers, difference_of, share_of
 from retort.evaluation.pairs import SIGNIFICANCE, holm
 from retort.progress import StageProgress
 from retort.recipes.audited import AuditedModel
@@ -19,7 +19,11 @@ from retort.recipes.audited import AuditedModel
 POSITION = 10
 OPTION = None
 
-_NO_CASES = {"failed": "no cases", "missed": "no cases that should be positive", "flagged": "no cases that should not"}
+_NO_CASES = {
+    "failed": "no case",
+    "missed": "no case for which a positive verdict is right",
+    "flagged": "no case for which a negative verdict is right",
+}
 
 
 def why_not(models: Sequence[AuditedModel], suite: Suite) -> str | None:
@@ -103,15 +107,20 @@ def _pairs(
         for (measure, name), cases in chosen.items()
         if cases.any()
     ]
-    for measure in dict.fromkeys(chosen):
-        # Overall the pairs of models are one family of tests; the functionalities of all pairs are another.
-        _correct([row for row in rows if row["functionality"] is None and row["measure"] == measure[0]])
-    _correct([row for row in rows if row["functionality"] is not None])
+    # The pairs of models are one family of tests for each measure; the functionalities of all pairs are another.
+    overall = [row for row in rows if row["functionality"] is None]
+    for measure in dict.fromkeys(row["measure"] for row in overall):
+        corrected([row for row in overall if row["measure"] == measure])
+    corrected([row for row in rows if row["functionality"] is not None])
     return rows
 
 
 def _difference(a: Booleans, b: Booleans, cases: Booleans, clusters: Integers) -> dict[str, Any]:
-    found = difference_of(a[cases], b[cases], clusters[cases])
+    return paired_entry(difference_of(a[cases], b[cases], clusters[cases]))
+
+
+def paired_entry(found: Difference) -> dict[str, Any]:
+    """A paired difference for audit.json."""
     low, high = found.interval
     return {
         "cases": found.cases,
@@ -124,9 +133,10 @@ def _difference(a: Booleans, b: Booleans, cases: Booleans, clusters: Integers) -
     }
 
 
-def _correct(rows: list[dict[str, Any]]) -> None:
-    """Adds p_holm and who fails less often, where that is more than chance."""
-    for row, corrected in zip(rows, holm([row["p_value"] for row in rows]), strict=True):
-        row["p_holm"] = corrected
-        apart = corrected < SIGNIFICANCE
+def corrected(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows of one family of tests with p_holm and, in `better`, who fails less where that is more than chance."""
+    for row, p_holm in zip(rows, holm([row["p_value"] for row in rows]), strict=True):
+        row["p_holm"] = p_holm
+        apart = p_holm < SIGNIFICANCE
         row["better"] = None if not apart else row["b"] if row["difference"] > 0 else row["a"]
+    return rows
