@@ -21,6 +21,7 @@ from retort.data.formats import format_of
 from retort.data.suite_headers import find_suite_columns, require_known_names
 from retort.data.suites import FUNCTIONALITY, GROUP, ID, LABEL, TEXT, Layout
 from retort.errors import ConfigError, DataError
+from retort.identity_terms import find_mentions, identity_terms
 from retort.runs import data_sha256
 from retort.tasks import Task
 
@@ -157,6 +158,9 @@ class _Reading:
             )
         notes = tuple(f"left out {dropped.summary(fault)}" for fault, dropped in self._faults.dropped.items())
         attributes, identities = self._found(self._task.names), self._found(self._task.identities.columns)
+        if self.layout.group_from_text and GROUP not in self.headers:
+            named = _named_groups(list(frame[TEXT]))
+            frame, identities = frame.assign(**named), tuple(named)
         frame[ID] = unique(list(frame[ID]))
         return Suite(name, self.layout.title, frame, attributes, identities, digest, notes)
 
@@ -203,6 +207,15 @@ class _Reading:
         cells = self._cells(raw, name)
         words = {cell: "" if cell is None or cell != cell else str(cell).strip() for cell in dict.fromkeys(cells)}
         return ["" if words[cell].casefold() in _NOTHING else words[cell] for cell in cells]
+
+
+def _named_groups(texts: Sequence[str]) -> dict[str, Booleans]:
+    """Group of an identity term -> which texts (n,) have one, in the order of the list of terms."""
+    found: dict[str, Booleans] = {term.group: np.zeros(len(texts), bool) for term in identity_terms()}
+    for place, text in enumerate(texts):
+        for mention in find_mentions(text):
+            found[mention.term.group][place] = True
+    return {group: cases for group, cases in found.items() if cases.any()}
 
 
 def _bare(word: str) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from retort.report import canvas
+from retort.report import canvas, display
 from retort.report.audit.result import Audit
 from retort.report.style import Theme
 
@@ -63,5 +63,5 @@ def _panel(axis: Axes, audit: Audit, shares: Mapping[str, Entries], theme: Theme
 
 
 def _short(name: str, narrow: bool) -> str:
-    longest = _LONGEST_NAME[narrow]
-    return name if len(name) <= longest else name[: longest - 1].rstrip() + "…"
+    longest, words = _LONGEST_NAME[narrow], display.plain(name)
+    return words if len(words) <= longest else words[: longest - 1].rstrip() + "…"

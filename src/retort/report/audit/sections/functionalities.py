@@ -4,6 +4,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from retort.report import display
 from retort.report.audit.result import Audit
 from retort.report.audit.sections import AuditPlot
 from retort.report.audit.shares import Entries, shares_figure
@@ -28,7 +29,9 @@ def content(audit: Audit) -> dict[str, Any] | None:
     for name in names:
         first = next(iter(found.values()))[name]
         right = Cell(words[first["expected"]])
-        rows.append((Cell(name), right, *(share_cell(entries[name]["failed"]) for entries in found.values())))
+        rows.append(
+            (Cell(display.plain(name)), right, *(share_cell(entries[name]["failed"]) for entries in found.values()))
+        )
     columns = (Column("functionality", numeric=False), Column("right is", numeric=False), *map(Column, found))
     caption = "Share of the cases that are judged wrongly, with 95 % intervals; the hardest first."
     return {"shares": Table(columns, tuple(rows), caption), "differences": _differences(audit)}
@@ -45,12 +48,13 @@ def _ordered(found: dict[str, Entries]) -> list[str]:
 
 def _differences(audit: Audit) -> list[str]:
     """Sentences on the functionalities in which two models differ by more than chance."""
-    return [
-        f"{pair['functionality']}: {pair['better']} fails {abs(100 * pair['difference']):.0f} points less than "
-        + str(pair["b"] if pair["better"] == pair["a"] else pair["a"])
-        for pair in audit.content["functional"]["pairs"]
-        if pair["functionality"] is not None and pair["better"]
-    ]
+    found = []
+    for pair in audit.content["functional"]["pairs"]:
+        if pair["functionality"] is not None and pair["better"]:
+            worse = pair["b"] if pair["better"] == pair["a"] else pair["a"]
+            points = f"{abs(100 * pair['difference']):.0f} points less than {worse}"
+            found.append(f"{display.plain(pair['functionality'])}: {pair['better']} fails {points}")
+    return found
 
 
 def by_functionality(audit: Audit, theme: Theme, narrow: bool) -> Figure | None:

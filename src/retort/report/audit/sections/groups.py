@@ -4,6 +4,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from retort.report import display
 from retort.report.audit.result import Audit
 from retort.report.audit.sections import AuditPlot
 from retort.report.audit.shares import Entries, shares_figure
@@ -25,7 +26,7 @@ def content(audit: Audit) -> dict[str, Any] | None:
     tables = []
     for measure, word in words.items():
         rows = [
-            (Cell(name), *(share_cell(entries[name][measure]) for entries in found.values()))
+            (Cell(display.plain(name)), *(share_cell(entries[name][measure]) for entries in found.values()))
             for name in _ordered(found, measure)
         ]
         caption = f"Share of {word} cases {measure}, with 95 % intervals, by the group that a case names."
