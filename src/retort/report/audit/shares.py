@@ -18,24 +18,26 @@ _LONGEST_NAME = {False: 44, True: 22}
 
 
 def shares_figure(
-    audit: Audit, panels: Sequence[tuple[str, Mapping[str, Entries]]], theme: Theme, narrow: bool
+    audit: Audit, panels: Sequence[tuple[str, Mapping[str, Entries]]], theme: Theme, narrow: bool, *, columns: int = 1
 ) -> Figure | None:
-    """Dot plots below each other, one line for each name, a mark with its interval for each model.
+    """Dot plots, one line for each name, a mark with its interval for each model.
 
     panels: (title, {model: {name: share entry}}); the same names for every model. Panels without names are left out.
+    columns: of panels beside each other, unless narrow.
     """
     drawn = [(title, shares) for title, shares in panels if any(shares.values())]
     if not drawn:
         return None
-    counts = [len(next(iter(shares.values()))) for _, shares in drawn]
+    columns = 1 if narrow else min(columns, len(drawn))
     line = _LINE + _FURTHER * max(0, len(audit.models) - 1)
-    heights = [_AROUND + line * count for count in counts]
+    heights = [_AROUND + line * len(next(iter(shares.values()))) for _, shares in drawn]
+    rows = [max(heights[start : start + columns]) for start in range(0, len(heights), columns)]
     figure, axes = canvas.panels(
-        len(drawn), theme, narrow, columns=1, height=sum(heights) / len(drawn), extra=0.4,
-        gridspec_kw={"height_ratios": heights},
+        len(drawn), theme, narrow, columns=columns, height=sum(rows) / len(rows), extra=0.4,
+        gridspec_kw={"height_ratios": rows},
     )  # fmt: skip
     for axis, (title, shares) in zip(axes, drawn, strict=True):
-        _panel(axis, audit, shares, theme, narrow)
+        _panel(axis, audit, shares, theme, narrow or columns > 1)
         canvas.title(axis, title, theme)
     handles = [canvas.handle(audit.marks[name], theme, name, line=False) for name in audit.models]
     canvas.legend_above(figure, handles, theme, narrow)

@@ -42,13 +42,18 @@ def interval(entry: Mapping[str, Any]) -> str:
     return f"{100 * entry['low']:.0f}–{100 * entry['high']:.0f} %"
 
 
+_VERBS = {"failed": "fails", "missed": "misses", "flagged": "flags", "flips": "flips"}
+
+
 def pairs_table(pairs: Sequence[Mapping[str, Any]], measure: str = "") -> Table | None:
     """A row for each paired difference, None without any. measure: what the shares are of, where pairs do not say."""
     rows = []
     for pair in pairs:
         interval = display.between(100 * pair["low"], 100 * pair["high"], 1, sign=True)
         better = (
-            Cell(f"{pair['better']} fails less", tone="good") if pair["better"] else Cell("cannot tell", tone="unsure")
+            Cell(f"{pair['better']} {_VERBS[pair.get('measure', measure)]} less", tone="good")
+            if pair["better"]
+            else Cell("cannot tell", tone="unsure")
         )
         difference = Cell(f"{display.signed(100 * pair['difference'], 1)} points", note=interval)
         counts = Cell(f"{pair['only_a']:,} / {pair['only_b']:,}")

@@ -63,9 +63,9 @@ def by_functionality(audit: Audit, theme: Theme, narrow: bool) -> Figure | None:
     names = _ordered(found)
     task = audit.task
     titles = {
-        "negative": f"should not be flagged: share of {task.negative_adjective} cases flagged",
-        "positive": f"should be flagged: share of {task.adjective} cases missed",
-        "both": "cases of both kinds: share failed",
+        "negative": f"{task.negative_adjective} cases flagged",
+        "positive": f"{task.adjective} cases missed",
+        "both": "cases of both kinds failed",
     }
     first = next(iter(found.values()))
     panels = []
@@ -79,8 +79,7 @@ PLOTS = (
     AuditPlot(
         "functionalities",
         "Failures by functionality",
-        "The share of each functionality's cases that a model judges wrongly, with 95 % intervals; further left is "
-        "better.",
+        "Each functionality's share of cases that a model judges wrongly, with 95 % intervals; further left is better.",
         by_functionality,
     ),
 )

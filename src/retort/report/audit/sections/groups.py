@@ -49,8 +49,8 @@ def by_group(audit: Audit, theme: Theme, narrow: bool) -> Figure | None:
     found = _entries(audit)
     task = audit.task
     titles = {
-        "flagged": f"share of {task.negative_adjective} cases flagged",
-        "missed": f"share of {task.adjective} cases missed",
+        "flagged": f"{task.negative_adjective} cases flagged",
+        "missed": f"{task.adjective} cases missed",
     }
     panels = []
     for measure, title in titles.items():

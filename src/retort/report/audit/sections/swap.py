@@ -95,7 +95,9 @@ def by_term(audit: Audit, theme: Theme, narrow: bool) -> Figure | None:
         names = [name for name, term in terms.items() if term["kind"] == kind and term["flagged"]["cases"]]
         names.sort(key=lambda name: -sum(found["terms"][name]["flagged"]["share"] for found in models.values()))
         panels.append((kind, {m: {n: found["terms"][n]["flagged"] for n in names} for m, found in models.items()}))
-    return shares_figure(audit, panels, theme, narrow)
+    # Kinds of about as many terms are beside each other.
+    panels.sort(key=lambda panel: -len(next(iter(panel[1].values()))))
+    return shares_figure(audit, panels, theme, narrow, columns=2)
 
 
 PLOTS = (
