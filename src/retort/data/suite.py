@@ -1,10 +1,10 @@
 """A suite of test cases: texts with the verdict that is right for each, and what each case tests."""
 
+import hashlib
 import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from retort.data.box_suite import read_box_suite
 from retort.data.checks import numbers_of
 from retort.data.chunks import RawChunk
 from retort.data.comments import unique
@@ -101,13 +102,23 @@ def read_suite(path: Path, task: Task, columns: Mapping[str, str] | None = None,
 
 def box_suite(task: Task) -> Suite:
     """The suite that comes with the package. Raises ConfigError for a task that it has no labels for."""
-    with resources.as_file(resources.files("retort.data").joinpath("box_suite", "cases.csv")) as path:
-        try:
-            return read_suite(path, task, name="the suite in the box")
-        except DataError as error:
-            raise ConfigError(
-                f"the suite in the box has no labels for the task {task.name!r}; give cases with --suite FILE"
-            ) from error
+    frame = read_box_suite()
+    if task.primary not in frame or frame[task.primary].isna().any():
+        raise ConfigError(
+            f"the suite in the box has no labels for the task {task.name!r}; give cases with --suite FILE"
+        )
+    digest = hashlib.sha256(frame.to_csv(index=False).encode()).hexdigest()
+    columns: dict[str, Any] = {ID: frame["id"], TEXT: frame["text"], LABEL: frame[task.primary] == 1}
+    columns |= {name: frame.get(name, "") for name in _PLAIN}
+    attributes = task.in_order(frame.columns)
+    return Suite(
+        "the suite in the box",
+        "written cases and templates",
+        pd.DataFrame(columns | {name: frame[name] for name in attributes}),
+        attributes,
+        (),
+        digest,
+    )
 
 
 class _Reading:
