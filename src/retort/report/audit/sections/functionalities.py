@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from retort.report import display
 from retort.report.audit.result import Audit
 from retort.report.audit.sections import AuditPlot
-from retort.report.audit.shares import Entries, shares_figure
+from retort.report.audit.shares import Entries, dot_figure
 from retort.report.audit.tables import share_cell
 from retort.report.style import Theme
 from retort.report.tables import Cell, Column, Table
@@ -72,7 +72,7 @@ def by_functionality(audit: Audit, theme: Theme, narrow: bool) -> Figure | None:
     for expected, title in titles.items():
         chosen = [name for name in names if first[name]["expected"] == expected]
         panels.append((title, {m: {n: entries[n]["failed"] for n in chosen} for m, entries in found.items()}))
-    return shares_figure(audit, panels, theme, narrow)
+    return dot_figure(audit, panels, theme, narrow)
 
 
 PLOTS = (

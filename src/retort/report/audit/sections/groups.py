@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from retort.report import display
 from retort.report.audit.result import Audit
 from retort.report.audit.sections import AuditPlot
-from retort.report.audit.shares import Entries, shares_figure
+from retort.report.audit.shares import Entries, dot_figure
 from retort.report.audit.tables import share_cell
 from retort.report.style import Theme
 from retort.report.tables import Cell, Column, Table
@@ -30,7 +30,8 @@ def content(audit: Audit) -> dict[str, Any] | None:
             for name in _ordered(found, measure)
         ]
         caption = f"Share of {word} cases {measure}, with 95 % intervals, by the group that a case names."
-        tables.append(Table((Column("group", numeric=False), *map(Column, found)), tuple(rows), caption))
+        table = Table((Column("group", numeric=False), *map(Column, found)), tuple(rows), caption)
+        tables.append((f"Every group in figures: {word} cases {measure}", table))
     return {"tables": tables}
 
 
@@ -57,7 +58,7 @@ def by_group(audit: Audit, theme: Theme, narrow: bool) -> Figure | None:
         first = next(iter(found.values()))
         names = [name for name in _ordered(found, measure) if first[name][measure]["cases"]]
         panels.append((title, {m: {n: entries[n][measure] for n in names} for m, entries in found.items()}))
-    return shares_figure(audit, panels, theme, narrow)
+    return dot_figure(audit, panels, theme, narrow)
 
 
 PLOTS = (

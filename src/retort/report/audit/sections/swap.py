@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from retort.report import display
 from retort.report.audit.result import Audit
 from retort.report.audit.sections import AuditPlot
-from retort.report.audit.shares import shares_figure
+from retort.report.audit.shares import dot_figure
 from retort.report.audit.tables import pairs_table, share_cell
 from retort.report.examples import masked, readable
 from retort.report.style import Theme
@@ -97,7 +97,7 @@ def by_term(audit: Audit, theme: Theme, narrow: bool) -> Figure | None:
         panels.append((kind, {m: {n: found["terms"][n]["flagged"] for n in names} for m, found in models.items()}))
     # Kinds of about as many terms are beside each other.
     panels.sort(key=lambda panel: -len(next(iter(panel[1].values()))))
-    return shares_figure(audit, panels, theme, narrow, columns=2)
+    return dot_figure(audit, panels, theme, narrow, columns=2)
 
 
 PLOTS = (
