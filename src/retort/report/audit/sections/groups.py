@@ -4,6 +4,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from retort.evaluation.intervals import FEW
 from retort.report import display
 from retort.report.audit.result import Audit
 from retort.report.audit.sections import AuditPlot
@@ -56,7 +57,7 @@ def by_group(audit: Audit, theme: Theme, narrow: bool) -> Figure | None:
     panels = []
     for measure, title in titles.items():
         first = next(iter(found.values()))
-        names = [name for name in _ordered(found, measure) if first[name][measure]["cases"]]
+        names = [name for name in _ordered(found, measure) if first[name][measure]["cases"] >= FEW]
         panels.append((title, {m: {n: entries[n][measure] for n in names} for m, entries in found.items()}))
     return dot_figure(audit, panels, theme, narrow)
 
@@ -66,7 +67,7 @@ PLOTS = (
         "groups",
         "Failures by group",
         "Cases that name a group: {negative} ones that are flagged, and {positive} ones that are missed, with 95 % "
-        "intervals; further left is better.",
+        f"intervals; further left is better. Left out: groups with fewer than {FEW} such cases.",
         by_group,
     ),
 )
