@@ -147,7 +147,7 @@ class _Context:
             return "adjective" if meant else None
         if "plural" in forms:
             return "plural"
-        meant = not forms["singular"].needs_determiner or self._determiner_nearby.search(text, start, begin)
+        meant = not forms["singular"].needs_determiner or bool(self._determiner_nearby.search(text, start, begin))
         return "singular" if meant else None
 
     def _is_noun(self, text: str, start: int, begin: int, end: int) -> bool:

@@ -16,8 +16,8 @@ def read_box_suite() -> pd.DataFrame:
     `source` ("written" or "template"), `template` (its id, "" for written cases), and the labels: 1.0, 0.0, or NaN
     where a label does not follow from the sentence.
     """
-    with resources.files("retort.data").joinpath("box_suite", "written.csv").open(encoding="utf-8", newline="") as file:
-        written = pd.read_csv(file, dtype=str, keep_default_na=False)
+    with resources.as_file(resources.files("retort.data").joinpath("box_suite", "written.csv")) as path:
+        written = pd.read_csv(path, dtype=str, keep_default_na=False)
     labels = [name for name in written.columns if name not in _WORDS]
     written[labels] = written[labels].replace("", None).astype(float)
     filled = pd.DataFrame(_from_templates(), columns=written.columns)

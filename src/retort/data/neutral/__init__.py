@@ -22,9 +22,8 @@ def read_neutral() -> pd.DataFrame:
     The id tells the kind: `neutral-` names a group harmlessly, written one by one; `pattern-` the same from patterns,
     every identity term equally often; `plain-` names nobody; `hostile-` attacks a group (its labels say so).
     """
-    folder = resources.files("retort.data").joinpath("neutral")
-    with folder.joinpath("written.csv").open(encoding="utf-8", newline="") as file:
-        written = pd.read_csv(file, dtype={"id": str, "text": str, "group": str}, keep_default_na=False)
+    with resources.as_file(resources.files("retort.data").joinpath("neutral", "written.csv")) as path:
+        written = pd.read_csv(path, dtype={"id": str, "text": str, "group": str}, keep_default_na=False)
     filled = pd.DataFrame(_from_patterns(), columns=["id", "text", "group"])
     labels = [name for name in written.columns if name not in filled.columns]
     filled[labels] = 0
