@@ -2,8 +2,8 @@
 that compare with the teacher.
 
 A term's value of a comment is multiplied by its weight, and the sum is divided by the number of comments as without
-weights. Weights have the mean 1 over the training comments, so the loss keeps its scale and a learning rate its meaning;
-what they change is how much of it each comment has.
+weights. Weights have the mean 1 over the training comments, so the loss keeps its scale and a learning rate its
+meaning; what they change is how much of it each comment has.
 
 That comments which mention an identity should count more is how the leading entries of Kaggle's "Jigsaw Unintended Bias
 in Toxicity Classification" (2019) were trained, the seventh for example

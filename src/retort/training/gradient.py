@@ -3,7 +3,7 @@
 import contextlib
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -35,7 +35,7 @@ class TrainingSet:
     tokens: Tokens
     targets: npt.NDArray[np.float32]
     labels: npt.NDArray[np.float32]
-    weights: CommentWeights = CommentWeights()
+    weights: CommentWeights = field(default_factory=CommentWeights)
 
 
 @dataclass(frozen=True)
