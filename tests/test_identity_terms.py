@@ -58,6 +58,7 @@ def test_every_form_of_a_term_is_found_in_a_sentence(term: IdentityTerm) -> None
         ("old white men", [("old", "adjective"), ("white", "adjective"), ("men", "plural")]),
         ("Black and Asian women", [("Black", "adjective"), ("Asian", "adjective"), ("women", "plural")]),
         ("I'm deaf and she was Polish.", [("deaf", "adjective"), ("Polish", "adjective")]),
+        ("My boss is Polish, and only one neighbour was white.", [("Polish", "adjective"), ("white", "adjective")]),
         ("that tall man over there", [("man", "singular")]),
         ("a non-binary teacher", [("non-binary", "adjective")]),
     ],

@@ -71,6 +71,37 @@ def identity_terms() -> tuple[IdentityTerm, ...]:
     return tuple(IdentityTerm(kind=kind["name"], **values) for kind in _content()["kinds"] for values in kind["terms"])
 
 
+def fill(pattern: str, term: IdentityTerm) -> str | None:
+    """A sentence of `pattern` with the term in it; None where the term lacks a form that the pattern has.
+
+    {singular}, {plural} and {adjective} stand for the forms, {a singular} and {an adjective} for the form with its
+    article. The sentence begins with a capital.
+    """
+    missing = [match["form"] for match in _PLACE.finditer(pattern) if term.form(_as_form(match["form"])) is None]
+    if missing:
+        return None
+    sentence = _PLACE.sub(lambda match: _with_article(match, term), pattern)
+    return sentence[:1].upper() + sentence[1:]
+
+
+_PLACE = re.compile(r"\{(?P<article>an? )?(?P<form>singular|plural|adjective)\}")
+# Written with a vowel, spoken with a consonant.
+_SPOKEN_WITH_CONSONANT = ("eu", "uk", "uni")
+
+
+def _as_form(word: str) -> Form:
+    return next(form for form in FORMS if form == word)
+
+
+def _with_article(match: re.Match[str], term: IdentityTerm) -> str:
+    word = term.form(_as_form(match["form"])) or ""
+    if not match["article"]:
+        return word
+    spoken = word.casefold()
+    vowel = spoken.startswith(tuple("aeiou")) and not spoken.startswith(_SPOKEN_WITH_CONSONANT)
+    return f"{'an' if vowel else 'a'} {word}"
+
+
 def find_mentions(text: str) -> list[Mention]:
     """Where identity terms stand in a text, from left to right; the longest of those that begin at one place.
 
@@ -78,7 +109,7 @@ def find_mentions(text: str) -> list[Mention]:
     noun when a determiner is right before it and no noun right behind it, else for the adjective. Adjectives with other
     everyday meanings ("white", "straight", "blind", "Polish") count only beside a person: before one of the people of
     the file's [context], other such adjectives between ("old white men", "Black and Asian women"), or after "I am",
-    "she is", "who are" and the like, where no noun follows. "Man" counts only after a determiner, with at most one word
+    "she is", "my boss is" and the like, where no noun follows. "Man" counts only after a determiner, with at most one word
     between: in "that tall man", not in "Man, what a game".
     """
     return list(_mentions(text))
@@ -100,7 +131,10 @@ class _Context:
     def __init__(self, people: Iterable[str], adjectives: Iterable[str]) -> None:
         between = rf"(?:(?:\s*[,/]\s*|\s+)(?:(?:and|or)\s+)?{_any_of(adjectives)})*"
         self._before_person = re.compile(rf"{between}\s+{_any_of(people)}(?!\w)", re.IGNORECASE)
-        self._after_person = re.compile(rf"(?<!\w){_BEING}\s+(?:(?:also|both|not|still|only)\s+)?$", re.IGNORECASE)
+        self._after_person = re.compile(
+            rf"(?<!\w)(?:{_BEING}|{_any_of(people)}\s+(?:is|are|was|were))\s+(?:(?:also|both|not|still|only)\s+)?$",
+            re.IGNORECASE,
+        )
         self._determiner = re.compile(rf"(?<!\w){_DETERMINER}\s+$", re.IGNORECASE)
         self._determiner_nearby = re.compile(rf"(?<!\w){_DETERMINER}\s+(?:[\w'’-]+\s+)?$", re.IGNORECASE)
         self._no_noun = re.compile(rf"['’]s?(?!\w)|\s*(?:$|[^\w\s'’-]|{_NO_NOUN}(?!\w))", re.IGNORECASE)
