@@ -48,10 +48,10 @@ class DataSettings(StrictModel):
     test_share: Share = 0.15
     augment: Literal["none", "neutral"] = Field(
         "none",
-        description="neutral: sentences written for the package that mention people harmlessly are added to the "
-        "training comments, and to no other split",
+        description="neutral: written sentences, most of which mention people harmlessly, are added to the training "
+        "comments and to no other split",
     )
-    augment_share: Share = Field(0.05, description="how many are added at most, as a share of the training comments")
+    augment_share: Share = Field(0.1, description="how many are added at most, as a share of the training comments")
 
     @field_validator("columns", mode="before")
     @classmethod

@@ -1,8 +1,8 @@
-"""Sentences of the package that are added to the training comments: people mentioned without any harm.
+"""Written sentences that are added to the training comments, most of which mention people without any harm.
 
 A model that has met a group mostly under attack takes its name for an attack. Harmless sentences that name it, added to
-the training comments, are the remedy that Dixon and others found for that ("Measuring and Mitigating Unintended Bias in
-Text Classification", 2018, AIES): the imbalance itself is mended, where weights only change what counts.
+the training comments, are the remedy of Dixon et al. 2018 ("Measuring and Mitigating Unintended Bias in Text
+Classification"): the imbalance itself is mended, where weights only change what counts.
 """
 
 from collections.abc import Iterable
@@ -11,9 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from retort.data.neutral import read_neutral
 from retort.text import fold
 
-# Apart from the draw and the split, which have the same seed.
+# Apart from the draw and the split of the comments, which have the same seed.
 _STREAM = 1
 
 
@@ -21,8 +22,8 @@ _STREAM = 1
 class Added:
     """Sentences drawn to be added.
 
-    frame: `id`, `text` and their labels, 0 or 1. available: how many there were to draw from. repeated: how many others
-    have the text of a comment that is in the data already.
+    frame: as that of `read_neutral`, in the order drawn. available: how many there were to draw from. repeated: how
+    many others have the text of a comment that is in the data already.
     """
 
     frame: pd.DataFrame
@@ -31,18 +32,19 @@ class Added:
 
 
 def draw_neutral(count: int, seed: int, taken: Iterable[str]) -> Added:
-    """At most `count` sentences, as many of each group as there are; the same for one seed.
+    """At most `count` sentences; the same for one seed.
 
-    taken: folded texts (`retort.text.fold`) that are not to be added again. A larger count with the same seed has those
-    of a smaller one.
+    Each kind of `read_neutral` has its share of them, and within a kind there are as many of each group as possible. A
+    larger count with the same seed has the sentences of a smaller one. taken: folded texts (`retort.text.fold`) that
+    are not to be added again.
     """
-    from retort.data.neutral import read_neutral
-
     frame = read_neutral()
     fresh = frame[~frame["text"].map(fold).isin(set(taken)).to_numpy()]
-    generator = np.random.default_rng((seed, _STREAM))
-    shuffled = fresh.iloc[generator.permutation(len(fresh))]
+    shuffled = fresh.iloc[np.random.default_rng((seed, _STREAM)).permutation(len(fresh))]
+    kinds = shuffled["id"].str.partition("-")[0]
     # One of each group, then a second one of each, and so on.
-    rounds = shuffled.groupby("group", sort=False).cumcount().to_numpy()
-    drawn = shuffled.iloc[np.argsort(rounds, kind="stable")[:count]].reset_index(drop=True)
-    return Added(drawn, len(fresh), len(frame) - len(fresh))
+    rounds = shuffled.groupby([kinds, "group"], sort=False).cumcount()
+    places = rounds.groupby(kinds).rank(method="first")
+    # The first tenth of every kind is the first tenth of all.
+    order = np.argsort((places / places.groupby(kinds).transform("size")).to_numpy(), kind="stable")
+    return Added(shuffled.iloc[order[:count]].reset_index(drop=True), len(fresh), len(frame) - len(fresh))

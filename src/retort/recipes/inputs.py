@@ -95,13 +95,15 @@ def read_inputs(settings: ExperimentSettings, attributes: tuple[str, ...] | None
     # Folding millions of texts takes long; most runs have nothing to compare with them.
     asked = unlabelled is not None or data.augment != "none"
     seen = {fold(text) for text in splits.frame["text"]} if asked else set()
-    added = _added(settings, len(parts["train"].ids), usable, seen, notes)
+    added, naming = _added(settings, len(parts["train"].ids), usable, seen, notes)
     seen.update(map(fold, added.texts))
     further_texts, dropped = _not_in(unlabelled, seen)
     if dropped:
         notes.append(f"unlabelled: {dropped:,} comments dropped: duplicates, or already in a split")
     sizes = (len(parts["train"].ids), len(added.ids), len(further_texts))
-    mentions = _mentions(settings, splits, sizes, further_texts, notes)
+    mentions = np.zeros(sum(sizes), np.bool_)
+    if settings.weighs_mentions:
+        mentions = np.concatenate([_mentions(splits, notes), naming, _mentions_by_words(further_texts)])
     read_from = {"comments": comments, **further} | ({"unlabelled": unlabelled} if unlabelled else {})
     return Inputs(
         attributes=usable,
@@ -120,46 +122,43 @@ def read_inputs(settings: ExperimentSettings, attributes: tuple[str, ...] | None
 
 def _added(
     settings: ExperimentSettings, train_rows: int, attributes: Sequence[str], seen: Collection[str], notes: list[str]
-) -> Part:
-    """What `data.augment` adds to the training comments; adds to `notes`. seen: folded texts of all splits.
+) -> tuple[Part, Flags]:
+    """What `data.augment` adds to the training comments, and which of it names a group; adds to `notes`.
 
-    Raises ConfigError when the sentences lack a label.
+    seen: folded texts of all splits. Raises ConfigError when the sentences lack a label.
     """
     if settings.data.augment == "none":
         nothing = np.empty((0, len(attributes)), np.float32)
-        return Part([], [], nothing, nothing)
+        return Part([], [], nothing, nothing), np.empty(0, np.bool_)
     drawn = draw_neutral(max(1, round(settings.data.augment_share * train_rows)), settings.data.seed, seen)
     if missing := [name for name in attributes if name not in drawn.frame]:
         raise ConfigError(
             f"data.augment = {settings.data.augment!r}: its sentences are not labelled for {', '.join(missing)}, which "
             f"the task {settings.task.name!r} learns; leave it out, or name other attributes"
         )
-    count = len(drawn.frame)
+    part = _part(drawn.frame, attributes, settings.label_threshold)
+    naming, count = np.asarray(drawn.frame["group"] != "", np.bool_), len(part.ids)
+    harmful = naming & (part.labels == 1).any(axis=1)
     repeated = f"; {drawn.repeated:,} others are in a split already" if drawn.repeated else ""
     notes.append(
-        f"augment: {count:,} of {drawn.available:,} harmless mentions of identities added to the {train_rows:,} "
-        f"training comments ({count / train_rows:.1%} of them){repeated}"
+        f"augment: {count:,} of {drawn.available:,} written sentences added to the {train_rows:,} training comments "
+        f"({count / train_rows:.1%} of them): {naming.sum() - harmful.sum():,} name a group harmlessly, "
+        f"{harmful.sum():,} attack one, {count - naming.sum():,} name none{repeated}"
     )
-    return _part(drawn.frame, attributes, settings.label_threshold)
+    return part, naming
 
 
-def _mentions(
-    settings: ExperimentSettings,
-    splits: Splits,
-    sizes: tuple[int, int, int],
-    unlabelled: Sequence[str],
-    notes: list[str],
-) -> Flags:
-    """Which comments mention an identity; adds to `notes`. sizes: of the training split, what is added, unlabelled."""
-    if not settings.weighs_mentions:
-        return np.zeros(sum(sizes), np.bool_)
+def _mentions(splits: Splits, notes: list[str]) -> Flags:
+    """Which comments of the training split mention an identity; adds to `notes`."""
     train = splits.part("train")
-    own = mentions_identity(train["text"].tolist(), train[list(splits.identities)].to_numpy(np.float32))
-    further = mentions_identity(unlabelled, np.empty((len(unlabelled), 0), np.float32))
+    found = mentions_identity(train["text"].tolist(), train[list(splits.identities)].to_numpy(np.float32))
     by = "identity columns, and by terms where they are empty" if splits.identities else "terms"
-    notes.append(f"identity_weight: {own.sum():,} of {len(own):,} training comments mention an identity, by {by}")
-    # What is added mentions one on purpose.
-    return np.concatenate([own, np.ones(sizes[1], np.bool_), further])
+    notes.append(f"identity_weight: {found.sum():,} of {len(found):,} training comments mention an identity, by {by}")
+    return found
+
+
+def _mentions_by_words(texts: Sequence[str]) -> Flags:
+    return mentions_identity(texts, np.empty((len(texts), 0), np.float32))
 
 
 def _not_in(unlabelled: Comments | None, taken: Iterable[str]) -> tuple[list[str], int]:
