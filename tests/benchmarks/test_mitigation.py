@@ -94,12 +94,14 @@ def test_what_is_measured_is_not_trained_again_and_other_options_are_refused(tmp
 @pytest.mark.slow
 def test_tiny_models_are_trained_measured_and_printed(tmp_path, tiny_bert, tiny_comments, capsys):
     arguments = [
-        tmp_path / "out", "--data", tiny_comments, "--test", tiny_comments, "--base", tiny_bert, "--seeds", "1", "--preset", "quickstart",
-        "--settings", "distillation,all", *QUICK, "--set", "teacher.epochs=1", "--set", "student.epochs=1",
+        tmp_path / "out", "--preset", "quickstart", "--data", tiny_comments, "--test", tmp_path / "test.csv",
+        "--base", tiny_bert, "--seeds", "1", "--settings", "distillation,all", *QUICK,
+        "--set", "teacher.epochs=1", "--set", "student.epochs=1",
     ]  # fmt: skip
-    other = tmp_path / "test.csv"
-    other.write_text(tiny_comments.read_text().replace("!", "!!").replace('."', '?"').replace(".,", "?,"))
-    arguments[4] = other
+    # The same comments, written otherwise.
+    (tmp_path / "test.csv").write_text(
+        tiny_comments.read_text().replace("!", "!!").replace('."', '?"').replace(".,", "?,")
+    )
     with mock.patch("retort.recipes.compare.write_report"):
         assert students.main([str(argument) for argument in arguments]) == 0
     lines = capsys.readouterr().out.splitlines()

@@ -218,5 +218,11 @@ def test_the_command_adds_and_weighs_and_records_it(
     assert extended.code == 0, extended.err
     later = json.loads((run / "seeds" / "1" / "run.json").read_text())["notes"]
     assert later == notes
+    record = json.loads((run / "run.json").read_text())
+    record["data"]["augment"]["sha256"] = "of another version"
+    (run / "run.json").write_text(json.dumps(record))
+    other = retort("compare", "--extend", run, "--seeds", "3")
+    assert other.code == 2
+    assert "the sentences that data.augment adds are not those of the run; compare again" in other.error
     unknown = started(tiny_bert, tiny_comments, tmp_path / "unknown", "tfidf", "--augment", "neutal")
     assert unknown.code == 2

@@ -5,8 +5,10 @@ the training comments, are the remedy of Dixon et al. 2018 ("Measuring and Mitig
 Classification"): the imbalance itself is mended, where weights only change what counts.
 """
 
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -29,6 +31,16 @@ class Added:
     frame: pd.DataFrame
     available: int
     repeated: int
+
+    def as_dict(self, source: str) -> dict[str, Any]:
+        """For run.json, shaped as `ReadReport.as_dict`; `sha256` is that of what was drawn."""
+        return {
+            "source": source,
+            "sha256": hashlib.sha256(self.frame.to_csv(index=False).encode()).hexdigest(),
+            "rows_read": self.available + self.repeated,
+            "dropped": {},
+            "notes": [],
+        }
 
 
 def draw_neutral(count: int, seed: int, taken: Iterable[str]) -> Added:

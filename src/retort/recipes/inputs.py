@@ -21,6 +21,9 @@ from retort.text import fold
 Matrix = npt.NDArray[np.float32]
 Flags = npt.NDArray[np.bool_]
 
+# The report of what was added, among those of the files.
+AUGMENT = "augment"
+
 
 @dataclass(frozen=True)
 class Part:
@@ -95,7 +98,7 @@ def read_inputs(settings: ExperimentSettings, attributes: tuple[str, ...] | None
     # Folding millions of texts takes long; most runs have nothing to compare with them.
     asked = unlabelled is not None or data.augment != "none"
     seen = {fold(text) for text in splits.frame["text"]} if asked else set()
-    added, naming = _added(settings, len(parts["train"].ids), usable, seen, notes)
+    added, naming, drawn = _added(settings, len(parts["train"].ids), usable, seen, notes)
     seen.update(map(fold, added.texts))
     further_texts, dropped = _not_in(unlabelled, seen)
     if dropped:
@@ -114,7 +117,7 @@ def read_inputs(settings: ExperimentSettings, attributes: tuple[str, ...] | None
         unlabelled=further_texts,
         mentions=mentions,
         added=np.repeat([False, True, False], sizes),
-        reports={name: source.report.as_dict() for name, source in read_from.items()},
+        reports={name: source.report.as_dict() for name, source in read_from.items()} | drawn,
         lines=_lines(read_from, splits, task, usable, settings.label_threshold),
         notes=notes,
     )
@@ -122,14 +125,14 @@ def read_inputs(settings: ExperimentSettings, attributes: tuple[str, ...] | None
 
 def _added(
     settings: ExperimentSettings, train_rows: int, attributes: Sequence[str], seen: Collection[str], notes: list[str]
-) -> tuple[Part, Flags]:
-    """What `data.augment` adds to the training comments, and which of it names a group; adds to `notes`.
+) -> tuple[Part, Flags, dict[str, Any]]:
+    """What `data.augment` adds to the training comments, which of it names a group, and its report; adds to `notes`.
 
     seen: folded texts of all splits. Raises ConfigError when the sentences lack a label.
     """
     if settings.data.augment == "none":
         nothing = np.empty((0, len(attributes)), np.float32)
-        return Part([], [], nothing, nothing), np.empty(0, np.bool_)
+        return Part([], [], nothing, nothing), np.empty(0, np.bool_), {}
     drawn = draw_neutral(max(1, round(settings.data.augment_share * train_rows)), settings.data.seed, seen)
     if missing := [name for name in attributes if name not in drawn.frame]:
         raise ConfigError(
@@ -145,7 +148,7 @@ def _added(
         f"({count / train_rows:.1%} of them): {naming.sum() - harmful.sum():,} name a group harmlessly, "
         f"{harmful.sum():,} attack one, {count - naming.sum():,} name none{repeated}"
     )
-    return part, naming
+    return part, naming, {AUGMENT: drawn.as_dict(settings.data.augment)}
 
 
 def _mentions(splits: Splits, notes: list[str]) -> Flags:
