@@ -109,8 +109,8 @@ def find_mentions(text: str) -> list[Mention]:
     noun when a determiner is right before it and no noun right behind it, else for the adjective. Adjectives with other
     everyday meanings ("white", "straight", "blind", "Polish") count only beside a person: before one of the people of
     the file's [context], other such adjectives between ("old white men", "Black and Asian women"), or after "I am",
-    "she is", "my boss is" and the like, where no noun follows. "Man" counts only after a determiner, with at most one word
-    between: in "that tall man", not in "Man, what a game".
+    "she is", "my boss is" and the like, where no noun follows. "Man" counts only after a determiner, with at most one
+    word between: in "that tall man", not in "Man, what a game".
     """
     return list(_mentions(text))
 

@@ -1,10 +1,10 @@
 """A suite of test cases: texts with the verdict that is right for each, and what each case tests."""
 
+import hashlib
 import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from retort.data.box_suite import read_box_suite
 from retort.data.checks import numbers_of
 from retort.data.chunks import RawChunk
 from retort.data.comments import unique
@@ -21,6 +22,7 @@ from retort.data.formats import format_of
 from retort.data.suite_headers import find_suite_columns, require_known_names
 from retort.data.suites import FUNCTIONALITY, GROUP, ID, LABEL, TEXT, Layout
 from retort.errors import ConfigError, DataError
+from retort.identity_terms import find_mentions, identity_terms
 from retort.runs import data_sha256
 from retort.tasks import Task
 
@@ -100,13 +102,23 @@ def read_suite(path: Path, task: Task, columns: Mapping[str, str] | None = None,
 
 def box_suite(task: Task) -> Suite:
     """The suite that comes with the package. Raises ConfigError for a task that it has no labels for."""
-    with resources.as_file(resources.files("retort.data").joinpath("box_suite", "cases.csv")) as path:
-        try:
-            return read_suite(path, task, name="the suite in the box")
-        except DataError as error:
-            raise ConfigError(
-                f"the suite in the box has no labels for the task {task.name!r}; give cases with --suite FILE"
-            ) from error
+    frame = read_box_suite()
+    if task.primary not in frame or frame[task.primary].isna().any():
+        raise ConfigError(
+            f"the suite in the box has no labels for the task {task.name!r}; give cases with --suite FILE"
+        )
+    digest = hashlib.sha256(frame.to_csv(index=False).encode()).hexdigest()
+    columns: dict[str, Any] = {ID: frame["id"], TEXT: frame["text"], LABEL: frame[task.primary] == 1}
+    columns |= {name: frame.get(name, "") for name in _PLAIN}
+    attributes = task.in_order(frame.columns)
+    return Suite(
+        "the suite in the box",
+        "written cases and templates",
+        pd.DataFrame(columns | {name: frame[name] for name in attributes}),
+        attributes,
+        (),
+        digest,
+    )
 
 
 class _Reading:
@@ -157,6 +169,9 @@ class _Reading:
             )
         notes = tuple(f"left out {dropped.summary(fault)}" for fault, dropped in self._faults.dropped.items())
         attributes, identities = self._found(self._task.names), self._found(self._task.identities.columns)
+        if self.layout.group_from_text and GROUP not in self.headers:
+            named = _named_groups(list(frame[TEXT]))
+            frame, identities = frame.assign(**named), tuple(named)
         frame[ID] = unique(list(frame[ID]))
         return Suite(name, self.layout.title, frame, attributes, identities, digest, notes)
 
@@ -203,6 +218,15 @@ class _Reading:
         cells = self._cells(raw, name)
         words = {cell: "" if cell is None or cell != cell else str(cell).strip() for cell in dict.fromkeys(cells)}
         return ["" if words[cell].casefold() in _NOTHING else words[cell] for cell in cells]
+
+
+def _named_groups(texts: Sequence[str]) -> dict[str, Booleans]:
+    """Group of an identity term -> which texts (n,) have one, in the order of the list of terms."""
+    found: dict[str, Booleans] = {term.group: np.zeros(len(texts), bool) for term in identity_terms()}
+    for place, text in enumerate(texts):
+        for mention in find_mentions(text):
+            found[mention.term.group][place] = True
+    return {group: cases for group, cases in found.items() if cases.any()}
 
 
 def _bare(word: str) -> str:

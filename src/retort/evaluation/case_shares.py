@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+from scipy import optimize, stats
 
 from retort.evaluation.intervals import Interval, Z, wilson
 
@@ -60,47 +60,56 @@ def share_of(failed: Booleans, clusters: Integers) -> Share:
     share, number = count / cases, len(np.unique(clusters))
     effective, quantile = float(cases), Z
     if number < cases:
-        effective = _effective(failed - share, share, clusters)
+        effective = _effective(failed - share, share * (1 - share), clusters)
         quantile = float(stats.t.ppf(_CONFIDENCE, max(1, number - 1)))
     return Share(cases, count, number, wilson(share * effective, effective, quantile))
 
 
-def _effective(residuals: npt.NDArray[np.float64], share: float, clusters: Integers) -> float:
-    """The number of independent cases with the variance seen, from 1 to n; that of templates where all are alike."""
+def _effective(residuals: npt.NDArray[np.float64], variance: float, clusters: Integers) -> float:
+    """The number of independent cases, each of this variance, whose mean would vary as that of all cases does.
+
+    From 1 to n; the number of templates where the cases do not vary at all.
+    """
     cases, number = len(residuals), len(np.unique(clusters))
-    if not 0 < share < 1 or number < 2:
+    if variance <= 0 or number < 2:
         return float(number)
-    sums = cluster_sums(residuals, clusters)
-    variance = number / (number - 1) * float((sums**2).sum()) / cases**2
-    return float(np.clip(share * (1 - share) / variance, 1, cases)) if variance > 0 else float(cases)
+    of_mean = number / (number - 1) * float((cluster_sums(residuals, clusters) ** 2).sum()) / cases**2
+    return float(np.clip(variance / of_mean, 1, cases)) if of_mean > 0 else float(cases)
 
 
 def difference_of(a: Booleans, b: Booleans, clusters: Integers) -> Difference:
     """Which of two models fails more often on the same n > 0 cases; a, b: (n,) failed.
 
-    The interval is that of Newcombe (1998, doi:10.1002/(SICI)1097-0258(19981130)17:22<2635::AID-SIM954>3.0.CO;2-C,
-    method 10 without continuity correction) from the two shares' intervals and their correlation.
+    The interval is Tango's (1998, doi:10.1002/(SICI)1097-0258(19980430)17:8<891::AID-SIM780>3.0.CO;2-B), from the
+    cases that only one of them fails, and never of zero width.
     """
-    of_a, of_b = share_of(a, clusters), share_of(b, clusters)
-    interval = _paired_interval(of_a, of_b, _correlation(a, b))
-    p_value = sign_flip_p(cluster_sums(a.astype(np.int64) - b, clusters))
-    return Difference(len(a), int((a & ~b).sum()), int((b & ~a).sum()), interval, p_value)
+    cases, only_a, only_b = len(a), int((a & ~b).sum()), int((b & ~a).sum())
+    differences = a.astype(np.int64) - b
+    number, effective, quantile = len(np.unique(clusters)), float(cases), Z
+    if number < cases:
+        centered = differences - differences.mean()
+        effective = _effective(centered, float((centered**2).mean()), clusters)
+        quantile = float(stats.t.ppf(_CONFIDENCE, max(1, number - 1)))
+    shrunk = effective / cases
+    interval = tango(only_a * shrunk, only_b * shrunk, effective, quantile)
+    return Difference(cases, only_a, only_b, interval, sign_flip_p(cluster_sums(differences, clusters)))
 
 
-def _paired_interval(a: Share, b: Share, correlation: float) -> Interval:
-    below_a, above_a = a.share - a.interval[0], a.interval[1] - a.share
-    below_b, above_b = b.share - b.interval[0], b.interval[1] - b.share
-    low = below_a**2 - 2 * correlation * below_a * above_b + above_b**2
-    high = above_a**2 - 2 * correlation * above_a * below_b + below_b**2
-    difference = a.share - b.share
-    return max(-1.0, difference - math.sqrt(max(0.0, low))), min(1.0, difference + math.sqrt(max(0.0, high)))
+def tango(only_a: float, only_b: float, cases: float, quantile: float = Z) -> Interval:
+    """The interval of (only_a - only_b) / cases by the score test. quantile: standard errors on either side."""
 
+    def misfit(true: float, sign: float) -> float:
+        # The maximum-likelihood share of cases that only b fails, were the difference `true`, gives the variance.
+        linear = (2 * cases - only_a + only_b) * true - only_a - only_b
+        root = math.sqrt(max(0.0, linear**2 + 8 * cases * only_b * true * (1 - true)))
+        variance = cases * (2 * (root - linear) / (4 * cases) + true * (1 - true))
+        return sign * (only_a - only_b - cases * true) - quantile * math.sqrt(max(0.0, variance))
 
-def _correlation(a: Booleans, b: Booleans) -> float:
-    """The phi coefficient; 0 where one of the two always or never fails."""
-    if a.all() or b.all() or not a.any() or not b.any():
-        return 0.0
-    return float(np.corrcoef(a, b)[0, 1])
+    middle = (only_a - only_b) / cases
+    # Where no case or every case differs, the difference itself is a further root.
+    low = optimize.brentq(misfit, -1.0, middle - 1e-9, args=(1.0,)) if middle > -1 else -1.0
+    high = optimize.brentq(misfit, middle + 1e-9, 1.0, args=(-1.0,)) if middle < 1 else 1.0
+    return float(low), float(high)
 
 
 def cluster_sums(values: npt.NDArray[np.number[npt.NBitBase]], clusters: Integers) -> npt.NDArray[np.float64]:

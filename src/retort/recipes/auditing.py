@@ -47,30 +47,43 @@ def audit(
     cases = box_suite(task) if suite is None else read_suite(suite, task, columns)
     models = load_models(folders, device, progress)
     with written_whole(out) as partial:
-        result: dict[str, Any] = {
-            "schema": SCHEMA,
-            "time": utc_now(),
-            "task": models[0].classifier.task.as_dict(),
-            "suite": _described(cases),
-            "models": {model.name: model.as_dict() for model in models},
-        }
-        left_out: dict[str, str] = {}
-        for name, part in all_parts().items():
-            if part.OPTION is not None and part.OPTION not in wanted:
-                continue
-            why = part.why_not(models, cases)
-            if why is None:
-                result[name] = part.run(models, cases, progress)
-            else:
-                left_out[name] = why
-        failures = _failures(models, cases)
-        result |= {"left_out": left_out, "failures": _kept(failures), "made_by": provenance()}
+        result, failures = audit_result(models, cases, wanted, progress)
         progress("writing the report", 0, 1)
-        runs.write_json(partial / AUDIT, result)
-        lines = (json.dumps(failure, ensure_ascii=False, allow_nan=False) for failure in failures)
-        (partial / FAILURES).write_text("".join(f"{line}\n" for line in lines), "utf-8")
-        write_audit_report(partial)
+        write_audit(result, failures, partial)
     return result
+
+
+def audit_result(
+    models: Sequence[AuditedModel], suite: Suite, wanted: Collection[str], progress: StageProgress
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """(the content of audit.json, the lines of failures.jsonl)."""
+    result: dict[str, Any] = {
+        "schema": SCHEMA,
+        "time": utc_now(),
+        "task": models[0].classifier.task.as_dict(),
+        "suite": _described(suite),
+        "models": {model.name: model.as_dict() for model in models},
+    }
+    left_out: dict[str, str] = {}
+    for name, part in all_parts().items():
+        if part.OPTION is not None and part.OPTION not in wanted:
+            continue
+        why = part.why_not(models, suite)
+        if why is None:
+            result[name] = part.run(models, suite, progress)
+        else:
+            left_out[name] = why
+    failures = _failures(models, suite)
+    kept = {"file": FAILURES, "kept": len(failures), "of_each": _OF_EACH, "most": _IN_ALL}
+    return result | {"left_out": left_out, "failures": kept, "made_by": provenance()}, failures
+
+
+def write_audit(result: Mapping[str, Any], failures: Sequence[Mapping[str, Any]], folder: Path) -> None:
+    """Writes audit.json, failures.jsonl, and the report of both."""
+    runs.write_json(folder / AUDIT, result)
+    lines = (json.dumps(failure, ensure_ascii=False, allow_nan=False) for failure in failures)
+    (folder / FAILURES).write_text("".join(f"{line}\n" for line in lines), "utf-8")
+    write_audit_report(folder)
 
 
 def _existing(folder: Path) -> Path:
@@ -122,7 +135,3 @@ def _failures(models: Sequence[AuditedModel], suite: Suite) -> list[dict[str, An
         }
         for i in dict.fromkeys(chosen[:_IN_ALL])
     ]
-
-
-def _kept(failures: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    return {"file": FAILURES, "kept": len(failures), "of_each": _OF_EACH, "most": _IN_ALL}

@@ -137,6 +137,6 @@ def corrected(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The rows of one family of tests with p_holm and, in `better`, who fails less where that is more than chance."""
     for row, p_holm in zip(rows, holm([row["p_value"] for row in rows]), strict=True):
         row["p_holm"] = p_holm
-        apart = p_holm < SIGNIFICANCE
+        apart = p_holm < SIGNIFICANCE and (row["low"] > 0 or row["high"] < 0)
         row["better"] = None if not apart else row["b"] if row["difference"] > 0 else row["a"]
     return rows

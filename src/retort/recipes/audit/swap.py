@@ -71,8 +71,10 @@ class _Filled:
 
 
 def why_not(models: Sequence[AuditedModel], suite: Suite) -> str | None:
-    """Without any case that names an identity."""
-    return None if any(find_mentions(text) for text in suite.texts) else "no case names an identity of its list"
+    """Without a case that names an identity alone."""
+    if any(_is_one(mentions) for text in suite.texts for mentions in _by_kind(text)):
+        return None
+    return "no case names an identity of the list of terms, or each names two of one kind"
 
 
 def run(models: Sequence[AuditedModel], suite: Suite, progress: StageProgress) -> dict[str, Any]:
@@ -114,15 +116,25 @@ def _sentences(suite: Suite) -> tuple[list[_Filled], int]:
     own: dict[Sentence, set[IdentityTerm]] = {}
     left_out = 0
     for text, label in zip(suite.texts, suite.labels, strict=True):
-        by_kind: dict[str, list[Mention]] = {}
-        for mention in find_mentions(text):
-            by_kind.setdefault(mention.term.kind, []).append(mention)
-        for mentions in by_kind.values():
-            if len({(mention.term, mention.form) for mention in mentions}) == 1:
+        for mentions in _by_kind(text):
+            if _is_one(mentions):
                 own.setdefault(_sentence(text, mentions, bool(label)), set()).add(mentions[0].term)
             else:
                 left_out += 1
     return [filled for sentence, terms in own.items() if (filled := _filled(sentence, terms))], left_out
+
+
+def _by_kind(text: str) -> list[list[Mention]]:
+    """The mentions of a text, those of one kind together."""
+    found: dict[str, list[Mention]] = {}
+    for mention in find_mentions(text):
+        found.setdefault(mention.term.kind, []).append(mention)
+    return list(found.values())
+
+
+def _is_one(mentions: Sequence[Mention]) -> bool:
+    """Whether all are one term in one form, which can be exchanged without leaving another of its kind beside it."""
+    return len({(mention.term, mention.form) for mention in mentions}) == 1
 
 
 def _sentence(text: str, mentions: Sequence[Mention], label: bool) -> Sentence:
@@ -155,10 +167,11 @@ def _fitting(article: str, word: str) -> str:
 
 
 def _filled(sentence: Sentence, own: set[IdentityTerm]) -> _Filled | None:
-    """None where the language has no two words to exchange."""
+    """None where there is nothing to exchange: a term that is found in texts but never written, or the only one."""
     terms = tuple(t for t in identity_terms() if t.kind == sentence.kind and t.form(sentence.form))
+    found = tuple(place for place, term in enumerate(terms) if term in own)
     texts = tuple(sentence.with_term(t.form(sentence.form) or "") for t in terms)
-    return _Filled(sentence, terms, texts, tuple(terms.index(t) for t in own if t in terms)) if len(terms) > 1 else None
+    return _Filled(sentence, terms, texts, found) if found and len(terms) > 1 else None
 
 
 def _words(one: _Filled) -> list[str]:

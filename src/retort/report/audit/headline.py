@@ -51,9 +51,8 @@ def _lead(audit: Audit, functional: Mapping[str, Any], overall: Mapping[str, Map
     sentences = []
     for name, entry in overall.items():
         missed = entry["missed"]
-        said = (
-            f"{name} fails {display.percent(entry['failed']['share'], 0)} of {display.whole(entry['failed']['cases'])}"
-        )
+        failed = entry["failed"]
+        said = f"{name} fails {display.percent(failed['share'], 0)} of the {failed['cases']:,} cases"
         if missed["cases"]:
             said += f" and misses {display.percent(missed['share'], 0)} of those that are {audit.task.adjective}"
         sentences.append(f"{said}.")
@@ -71,7 +70,7 @@ def _hardest(functional: Mapping[str, Any]) -> str:
     if len(means) < 2:
         return ""
     name = max(means, key=lambda one: means[one])
-    return f"Hardest are the cases of “{name}”: {display.percent(means[name], 0)} are judged wrongly."
+    return f"Hardest are the cases of “{display.plain(name)}”: {display.percent(means[name], 0)} are judged wrongly."
 
 
 def _tile(audit: Audit, name: str, entry: Mapping[str, Any]) -> tuple[str, str, str]:
@@ -80,7 +79,7 @@ def _tile(audit: Audit, name: str, entry: Mapping[str, Any]) -> tuple[str, str, 
         f"{display.percent(flagged['share'], 0)} of {audit.task.negative_adjective} flagged, "
         f"{display.percent(missed['share'], 0)} of {audit.task.adjective} missed"
     )
-    return name, display.percent(entry["failed"]["share"]), f"of the cases fail: {remark}"
+    return name, display.percent(entry["failed"]["share"], 0), f"of the cases fail: {remark}"
 
 
 def _warnings(audit: Audit) -> list[tuple[str, str]]:

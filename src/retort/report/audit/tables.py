@@ -1,6 +1,6 @@
 """Shares of failed cases as cells of tables, on the page and on the terminal."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from retort.report import display
@@ -19,9 +19,9 @@ def models_table(audit: Audit) -> Table:
         (
             Column("model", numeric=False),
             Column("threshold"),
-            Column("failed, of all"),
-            Column(f"missed, of {task.adjective}"),
-            Column(f"flagged, of {task.negative_adjective}"),
+            Column("failed, of all cases"),
+            Column(f"missed, of {task.adjective} cases"),
+            Column(f"flagged, of {task.negative_adjective} cases"),
         ),
         tuple(rows),
         "With 95 % intervals. Cases of one template count as alike as they turn out to be.",
@@ -40,3 +40,37 @@ def share_cell(entry: Mapping[str, Any]) -> Cell:
 def interval(entry: Mapping[str, Any]) -> str:
     """`35–47 %`."""
     return f"{100 * entry['low']:.0f}–{100 * entry['high']:.0f} %"
+
+
+_VERBS = {"failed": "fails", "missed": "misses", "flagged": "flags", "flips": "flips"}
+
+
+def pairs_table(pairs: Sequence[Mapping[str, Any]], measure: str = "") -> Table | None:
+    """A row for each paired difference, None without any. measure: what the shares are of, where pairs do not say."""
+    rows = []
+    for pair in pairs:
+        interval = display.between(100 * pair["low"], 100 * pair["high"], 1, sign=True)
+        better = (
+            Cell(f"{pair['better']} {_VERBS[pair.get('measure', measure)]} less", tone="good")
+            if pair["better"]
+            else Cell("cannot tell", tone="unsure")
+        )
+        difference = Cell(f"{display.signed(100 * pair['difference'], 1)} points", note=interval)
+        counts = Cell(f"{pair['only_a']:,} / {pair['only_b']:,}")
+        cells = (Cell(pair.get("measure", measure)), difference, counts, Cell(display.p_value(pair["p_holm"])), better)
+        rows.append((Cell(f"{pair['a']} less {pair['b']}"), *cells))
+    if not rows:
+        return None
+    return Table(
+        (
+            Column("pair", numeric=False),
+            Column("share", numeric=False),
+            Column("difference"),
+            Column("by one alone"),
+            Column("p, Holm"),
+            Column("", numeric=False),
+        ),
+        tuple(rows),
+        "Differences of shares on the same cases, with 95 % intervals; p by McNemar's exact test, over templates where "
+        "cases share one, corrected for the number of pairs.",
+    )

@@ -22,14 +22,15 @@ def content(audit: Audit) -> dict[str, Any] | None:
         by_name.setdefault(failure["functionality"] or failure["group"] or "all cases", []).append(failure)
     if not by_name:
         return None
-    groups = [Group(name, tuple(_example(audit, one) for one in some[:_OF_EACH])) for name, some in by_name.items()]
-    return {
-        "groups": groups,
-        "counts": [(name, display.counted(len(some), "failure")) for name, some in by_name.items()],
-    }
+    groups = [
+        Group(display.plain(name), tuple(_example(audit, one) for one in some[:_OF_EACH]))
+        for name, some in by_name.items()
+    ]
+    return {"groups": groups}
 
 
 def _example(audit: Audit, failure: Mapping[str, Any]) -> Example:
     text = readable(failure["text"])
     verdict = audit.task.adjective if failure["label"] else audit.task.negative_adjective
-    return Example(failure["id"], verdict, text, masked(text), tuple(failure["scores"].items()))
+    wrong = f"{failure['id']} · wrong: {', '.join(failure['failed'])}"
+    return Example(wrong, verdict, text, masked(text), tuple(failure["scores"].items()))

@@ -4,9 +4,10 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from retort.report import display
 from retort.report.audit.result import Audit
 from retort.report.audit.sections import AuditPlot
-from retort.report.audit.shares import Entries, shares_figure
+from retort.report.audit.shares import Entries, dot_figure
 from retort.report.audit.tables import share_cell
 from retort.report.style import Theme
 from retort.report.tables import Cell, Column, Table
@@ -28,7 +29,9 @@ def content(audit: Audit) -> dict[str, Any] | None:
     for name in names:
         first = next(iter(found.values()))[name]
         right = Cell(words[first["expected"]])
-        rows.append((Cell(name), right, *(share_cell(entries[name]["failed"]) for entries in found.values())))
+        rows.append(
+            (Cell(display.plain(name)), right, *(share_cell(entries[name]["failed"]) for entries in found.values()))
+        )
     columns = (Column("functionality", numeric=False), Column("right is", numeric=False), *map(Column, found))
     caption = "Share of the cases that are judged wrongly, with 95 % intervals; the hardest first."
     return {"shares": Table(columns, tuple(rows), caption), "differences": _differences(audit)}
@@ -45,12 +48,13 @@ def _ordered(found: dict[str, Entries]) -> list[str]:
 
 def _differences(audit: Audit) -> list[str]:
     """Sentences on the functionalities in which two models differ by more than chance."""
-    return [
-        f"{pair['functionality']}: {pair['better']} fails {abs(100 * pair['difference']):.0f} points less than "
-        + str(pair["b"] if pair["better"] == pair["a"] else pair["a"])
-        for pair in audit.content["functional"]["pairs"]
-        if pair["functionality"] is not None and pair["better"]
-    ]
+    found = []
+    for pair in audit.content["functional"]["pairs"]:
+        if pair["functionality"] is not None and pair["better"]:
+            worse = pair["b"] if pair["better"] == pair["a"] else pair["a"]
+            points = f"{abs(100 * pair['difference']):.0f} points less than {worse}"
+            found.append(f"{display.plain(pair['functionality'])}: {pair['better']} fails {points}")
+    return found
 
 
 def by_functionality(audit: Audit, theme: Theme, narrow: bool) -> Figure | None:
@@ -59,24 +63,23 @@ def by_functionality(audit: Audit, theme: Theme, narrow: bool) -> Figure | None:
     names = _ordered(found)
     task = audit.task
     titles = {
-        "negative": f"should not be flagged: share of {task.negative_adjective} cases flagged",
-        "positive": f"should be flagged: share of {task.adjective} cases missed",
-        "both": "cases of both kinds: share failed",
+        "negative": f"{task.negative_adjective} cases flagged",
+        "positive": f"{task.adjective} cases missed",
+        "both": "cases of both kinds failed",
     }
     first = next(iter(found.values()))
     panels = []
     for expected, title in titles.items():
         chosen = [name for name in names if first[name]["expected"] == expected]
         panels.append((title, {m: {n: entries[n]["failed"] for n in chosen} for m, entries in found.items()}))
-    return shares_figure(audit, panels, theme, narrow)
+    return dot_figure(audit, panels, theme, narrow)
 
 
 PLOTS = (
     AuditPlot(
         "functionalities",
         "Failures by functionality",
-        "The share of each functionality's cases that a model judges wrongly, with 95 % intervals; further left is "
-        "better.",
+        "Each functionality's share of cases that a model judges wrongly, with 95 % intervals; further left is better.",
         by_functionality,
     ),
 )

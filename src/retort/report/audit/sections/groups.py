@@ -4,9 +4,11 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from retort.evaluation.intervals import FEW
+from retort.report import display
 from retort.report.audit.result import Audit
 from retort.report.audit.sections import AuditPlot
-from retort.report.audit.shares import Entries, shares_figure
+from retort.report.audit.shares import Entries, dot_figure
 from retort.report.audit.tables import share_cell
 from retort.report.style import Theme
 from retort.report.tables import Cell, Column, Table
@@ -25,11 +27,12 @@ def content(audit: Audit) -> dict[str, Any] | None:
     tables = []
     for measure, word in words.items():
         rows = [
-            (Cell(name), *(share_cell(entries[name][measure]) for entries in found.values()))
+            (Cell(display.plain(name)), *(share_cell(entries[name][measure]) for entries in found.values()))
             for name in _ordered(found, measure)
         ]
         caption = f"Share of {word} cases {measure}, with 95 % intervals, by the group that a case names."
-        tables.append(Table((Column("group", numeric=False), *map(Column, found)), tuple(rows), caption))
+        table = Table((Column("group", numeric=False), *map(Column, found)), tuple(rows), caption)
+        tables.append((f"Every group in figures: {word} cases {measure}", table))
     return {"tables": tables}
 
 
@@ -48,15 +51,15 @@ def by_group(audit: Audit, theme: Theme, narrow: bool) -> Figure | None:
     found = _entries(audit)
     task = audit.task
     titles = {
-        "flagged": f"share of {task.negative_adjective} cases flagged",
-        "missed": f"share of {task.adjective} cases missed",
+        "flagged": f"{task.negative_adjective} cases flagged",
+        "missed": f"{task.adjective} cases missed",
     }
     panels = []
     for measure, title in titles.items():
         first = next(iter(found.values()))
-        names = [name for name in _ordered(found, measure) if first[name][measure]["cases"]]
+        names = [name for name in _ordered(found, measure) if first[name][measure]["cases"] >= FEW]
         panels.append((title, {m: {n: entries[n][measure] for n in names} for m, entries in found.items()}))
-    return shares_figure(audit, panels, theme, narrow)
+    return dot_figure(audit, panels, theme, narrow)
 
 
 PLOTS = (
@@ -64,7 +67,7 @@ PLOTS = (
         "groups",
         "Failures by group",
         "Cases that name a group: {negative} ones that are flagged, and {positive} ones that are missed, with 95 % "
-        "intervals; further left is better.",
+        f"intervals; further left is better. Left out: groups with fewer than {FEW} such cases.",
         by_group,
     ),
 )
