@@ -69,7 +69,7 @@ def difference(of_a: Evidence, of_b: Evidence, metric: str) -> tuple[Uncertainty
     An arm with one seed is paired with every seed of the other.
     """
     values = of_a.array(metric) - of_b.array(metric)
-    influence = of_a.influence(metric) - of_b.influence(metric)
+    influence = of_a.linear_influence(metric) - of_b.linear_influence(metric)
     if np.isnan(influence).any() or (metric == "average_precision" and of_a.rarer < FEWEST):
         return _from_parts(of_a, of_b, metric, float(values.mean()))
     found = uncertainty(influence, values)
