@@ -39,7 +39,7 @@ def pseudo_values(metric: str, labels: Array, probabilities: Array, threshold: f
 
 
 def linear_values(metric: str, labels: Array, probabilities: Array, threshold: float) -> Array:
-    """(n,) pseudo-values of first order, for the variance of a difference; arguments as of `pseudo_values`.
+    """(n,) pseudo-values of first order, for differences over several seeds; arguments as of `pseudo_values`.
 
     With few positives, leaving one out overstates how average precision varies. Its own interval needs that, because
     the metric is skewed and biased; in a difference of two models both cancel, and the derivative by a comment's weight
