@@ -42,6 +42,14 @@ def compare(
             show_default=False,
         ),
     ] = None,
+    augment: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Add sentences that mention people harmlessly to the training comments: neutral.",
+            show_default=False,
+        ),
+    ] = None,
     task: TaskFile = None,
     base: Annotated[
         str | None,
@@ -126,7 +134,7 @@ def compare(
     if extend is not None:
         _require_only_extending(
             preset=preset, config=config, set=set_, task=task, base=base, teacher=teacher, out=out, seed=seed,
-            threshold=threshold, tune=tune, no_texts=no_texts, track=track,
+            threshold=threshold, tune=tune, no_texts=no_texts, track=track, augment=augment,
         )  # fmt: skip
     files = {"train_file": data, "validation_file": validation, "test_file": test, "unlabelled_file": unlabelled}
     changes: dict[str, Any] = {"base": base, "teacher_folder": teacher, "seed": seed, "tune": tune}
@@ -135,6 +143,8 @@ def compare(
     changes = {key: value for key, value in changes.items() if value is not None or key == "base_revision"}
     changes["data"] = {key: value for key, value in files.items() if value is not None}
     changes["data"] |= {"columns": columns}
+    if augment is not None:
+        changes["data"] |= {"augment": augment}
     changes["evaluation"] = {} if threshold is None else {"threshold": threshold}
     if task is not None:
         changes["task"] = read_task(task).as_dict()
