@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from retort.report import display
 from retort.report.audit.result import Audit
 from retort.report.audit.tables import models_table
 from retort.report.bench.tables import ceilings_table, speed_table
@@ -61,6 +62,23 @@ def _pairs_title(comparison: Comparison) -> str:
 def _left_out(comparison: Comparison) -> tuple[str, ...]:
     """Of the two p values of a pair the one before Holm's correction, and in a former run what it does not have."""
     return ("p, Holm", "comments needed", "seeds needed") if comparison.former else ("p",)
+
+
+def print_gates(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Every gate with its model, value and bound, and whether it holds."""
+    columns = (Column("model", numeric=False), Column("figure", numeric=False), Column("value"))
+    columns += (Column("bound", numeric=False), Column("gate", numeric=False))
+    cells = tuple(
+        (
+            Cell(row["model"]),
+            Cell(row["figure"]),
+            Cell(display.NOTHING if row["value"] is None else f"{row['value']:.4g}"),
+            Cell(row["bound"]),
+            Cell("holds" if row["passed"] else "missed", tone="" if row["passed"] else "unsure"),
+        )
+        for row in rows
+    )
+    _print(_console(), "Gates", Table(columns, cells))
 
 
 def print_figures(test: Mapping[str, Mapping[str, Any]]) -> None:
