@@ -56,11 +56,9 @@ def refuse_failed(rows: Sequence[Mapping[str, Any]], where: Path) -> None:
 
 
 def _told(row: Mapping[str, Any]) -> str:
-    return (
-        "was not computed" + (f" ({row['why']})" if row["why"] else "")
-        if row["value"] is None
-        else f"{row['value']:.4g}"
-    )
+    if row["value"] is not None:
+        return f"{row['value']:.4g}"
+    return f"was not computed ({row['why']})" if row["why"] else "was not computed"
 
 
 def _rows(gate: Gate, subjects: Subjects) -> Iterator[dict[str, Any]]:
