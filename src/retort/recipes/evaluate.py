@@ -11,6 +11,7 @@ from retort.config import EvaluationSettings
 from retort.data.splits import labels
 from retort.evaluation.statistics import judge
 from retort.inference.predictor import Classifier
+from retort.recipes.identities import bias_by_identity
 from retort.recipes.rated_file import read_rated_file
 
 # Of the simulation behind the interval of ece: the same file gives the same intervals.
@@ -21,9 +22,9 @@ def evaluate(
     model: Path, data: Path, columns: Mapping[str, str], device: str = "auto"
 ) -> tuple[list[str], dict[str, Any]]:
     """What was read, and the device (lines to print), and
-    `{"rows": n, "label_threshold": x, "test": {attribute: {metric: figure}}}`.
+    `{"rows": n, "label_threshold": x, "test": {attribute: {metric: figure}}, "bias": as bias_by_identity returns it}`.
 
-    Judged are the attributes that both model and file have. Errors are those of `Classifier.load` and
+    `bias` is about the primary label. Judged are the attributes that both model and file have. Errors are those of `Classifier.load` and
     `read_rated_file`.
     """
     classifier = Classifier.load(model, device=device)
@@ -31,18 +32,30 @@ def evaluate(
     settings, threshold = EvaluationSettings(), _label_threshold(model, classifier)
     wanted = [classifier.attributes.index(name) for name in shared]
     probabilities = classifier.probabilities(comments.frame["text"].tolist())[:, wanted]
+    truth, arm = labels(comments.frame, shared, threshold), classifier.arm
+    limits = np.array([[classifier.thresholds[name] for name in shared]])
     tests, _ = judge(
-        labels(comments.frame, shared, threshold),
-        {classifier.arm: probabilities[np.newaxis]},
+        truth,
+        {arm: probabilities[np.newaxis]},
         shared,
-        {classifier.arm: np.array([[classifier.thresholds[name] for name in shared]])},
+        {arm: limits},
         samples=settings.ece_samples,
         seed=_SEED,
         margin=settings.margin,
     )
+    primary = shared.index(classifier.primary)
+    bias = bias_by_identity(
+        comments.frame,
+        comments.identities,
+        truth[:, primary],
+        {arm: probabilities[np.newaxis, :, primary]},
+        {arm: limits[:, primary]},
+        samples=settings.ece_samples,
+        seed=_SEED,
+    )
     left_out = [name for name in comments.attributes if name not in shared]
     notes = [f"{name}: in the file, but the model does not rate it" for name in left_out]
-    result = {"rows": len(comments.frame), "label_threshold": threshold, "test": tests[classifier.arm]}
+    result = {"rows": len(comments.frame), "label_threshold": threshold, "test": tests[arm], "bias": bias}
     return [*comments.report.lines(), *notes, f"device: {classifier.device}"], result
 
 
