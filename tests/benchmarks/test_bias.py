@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-
 from benchmarks.bias.bootstrap import Prepared, resampled
 from benchmarks.bias.compare import comments, side_by_side
+
 from retort.evaluation.bias import judge_bias
 
 
@@ -22,10 +22,10 @@ def test_with_every_comment_drawn_once_its_figures_are_those_of_the_program(monk
     result = _judged(labels, models, groups)
 
     class Once:
-        def integers(self, low, high, size):
+        def integers(self, _low, _high, size):
             return np.arange(size)
 
-    monkeypatch.setattr(np.random, "default_rng", lambda seed: Once())
+    monkeypatch.setattr(np.random, "default_rng", lambda _: Once())
     prepared = {name: Prepared.of(one, 0.4, groups) for name, one in models.items()}
     drawn = resampled(labels, prepared, result["in_final"], 1, 0)
     for arm, figures in drawn.items():

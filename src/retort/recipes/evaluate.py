@@ -22,10 +22,10 @@ def evaluate(
     model: Path, data: Path, columns: Mapping[str, str], device: str = "auto"
 ) -> tuple[list[str], dict[str, Any]]:
     """What was read, and the device (lines to print), and
-    `{"rows": n, "label_threshold": x, "test": {attribute: {metric: figure}}, "bias": as bias_by_identity returns it}`.
+    `{"rows": n, "label_threshold": x, "test": {attribute: {metric: figure}}, "bias": BIAS}`.
 
-    `bias` is about the primary label. Judged are the attributes that both model and file have. Errors are those of `Classifier.load` and
-    `read_rated_file`.
+    BIAS: of the primary label, as `bias_by_identity` returns it. Judged are the attributes that both model and file
+    have. Errors are those of `Classifier.load` and `read_rated_file`.
     """
     classifier = Classifier.load(model, device=device)
     comments, shared = read_rated_file(classifier, data, columns)

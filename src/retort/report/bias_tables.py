@@ -1,10 +1,11 @@
-"""Bias by group as tables, for the report and the terminal: what judge_bias found, which groups have no answer and why."""
+"""Bias by group as tables, for the report and the terminal; groups without an answer are listed with the reason."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from retort.evaluation.bias import FIGURES, SUMMARIES
 from retort.report import display
+from retort.report.comparison import Comparison
 from retort.report.tables import Cell, Column, Table, figure_cell
 
 # As recorded in comparison.json and by `retort evaluate`.
@@ -14,6 +15,17 @@ Bias = Mapping[str, Any]
 SIGNIFICANCE = 0.05
 
 _MODEL, _GROUP = Column("model", numeric=False), Column("comments that mention", numeric=False)
+
+
+def bias_of(comparison: Comparison) -> Bias | None:
+    """What comparison.json records; None in a former run and for data that does not say which groups are mentioned."""
+    bias = comparison.content.get("bias")
+    return bias if bias and bias["arms"] is not None else None
+
+
+def compressed(comparison: Comparison, bias: Bias) -> list[str]:
+    """The models that are compared with the teacher and are no baselines."""
+    return [pair["a"] for pair in bias["pairs"] if pair["a"] in comparison.networks]
 
 
 def title(group: str) -> str:
@@ -84,7 +96,7 @@ def _summary_caption(bias: Bias) -> str:
     text += f"; {left} with too few comments left out" if left else ""
     text += (
         ". Worst-group accuracy is the lowest of all groups split by label (as WILDS has it), at each model's own "
-        "threshold; which group it is stands below the interval."
+        "threshold; the group is named below the interval."
     )
     if bias["reference"]:
         text += " Differences are paired on the same comments and seeds."
@@ -155,7 +167,7 @@ def unanswered_table(bias: Bias) -> Table | None:
 
 
 _MEANING = {
-    "subgroup_auc": "Comments that mention the group, against each other: are positive ones ranked above negative ones?",
+    "subgroup_auc": "Among comments that mention the group: are positive ones ranked above negative ones?",
     "bpsn_auc": (
         "Background positive, subgroup negative: are harmless mentions ranked below positive comments of others? Low: "
         "mentioning the group is taken for an offence."
@@ -165,7 +177,7 @@ _MEANING = {
         "ones of others? Low: offences against the group are missed."
     ),
     "false_positive_rate": "Negative comments that mention the group and are flagged, at each model's own threshold.",
-    "false_negative_rate": "Positive comments that mention the group and are not flagged, at each model's own threshold.",
+    "false_negative_rate": "Positive comments that mention the group and are not flagged, at that threshold.",
     "ece": (
         "Calibration error among comments that mention the group; “perfect” is that expected of perfectly calibrated "
         "probabilities."

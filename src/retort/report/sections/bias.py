@@ -14,6 +14,8 @@ from retort.report import canvas, display
 from retort.report.bias_tables import (
     Bias,
     answered,
+    bias_of,
+    compressed,
     differences_table,
     is_shown,
     kind_table,
@@ -22,7 +24,6 @@ from retort.report.bias_tables import (
     title,
     unanswered_table,
 )
-from retort.report.comparison import Comparison
 from retort.report.plots import Plot
 from retort.report.run_folder import Run
 from retort.report.style import Mark, Theme, marks
@@ -31,7 +32,7 @@ TITLE = "Bias by group"
 POSITION = 80
 
 # Inches for a model in a group's line, and for the space between groups.
-_LINE, _GAP = 0.115, 0.15
+_LINE, _GAP = 0.115, 0.11
 # Longer names are folded.
 _NAME = 22
 _OVERALL = "all comments"
@@ -48,22 +49,11 @@ def content(run: Run) -> dict[str, Any] | None:
     return {
         "summary": summary_table(bias, arms) if known else None,
         "kinds": [(of.title, kind_table(bias, kind, arms)) for kind, of in FIGURES.items()] if known else [],
-        "differences": [(arm, differences_table(bias, arm)) for arm in _drawn(comparison, bias)] if known else [],
+        "differences": [(arm, differences_table(bias, arm)) for arm in compressed(comparison, bias)] if known else [],
         "reference": bias["reference"],
         "unanswered": unanswered_table(bias),
         "fewest": bias["fewest"],
     }
-
-
-def bias_of(comparison: Comparison) -> Bias | None:
-    """What comparison.json records; None in a former run and for data that does not say which groups are mentioned."""
-    bias = comparison.content.get("bias")
-    return bias if bias and bias["arms"] is not None else None
-
-
-def _drawn(comparison: Comparison, bias: Bias) -> list[str]:
-    """Compressed models: those that are compared with the teacher and are no baselines."""
-    return [pair["a"] for pair in bias["pairs"] if pair["a"] in comparison.networks]
 
 
 def cost_by_group(run: Run, theme: Theme, narrow: bool) -> Figure | None:
@@ -72,7 +62,7 @@ def cost_by_group(run: Run, theme: Theme, narrow: bool) -> Figure | None:
     bias = bias_of(comparison)
     if bias is None:
         return None
-    arms = _drawn(comparison, bias)
+    arms = compressed(comparison, bias)
     groups = [name for name in answered(bias) if any(_row(bias, arm, name, kind) for arm in arms for kind in AUCS)]
     if not arms or not groups:
         return None
@@ -92,7 +82,8 @@ def cost_by_group(run: Run, theme: Theme, narrow: bool) -> Figure | None:
         axis.xaxis.set_major_formatter(FuncFormatter(lambda x, _: display.signed(x, 2)))
         axis.set_xlabel(f"← worse     model − {bias['reference']}     better →", fontsize=7.5)
     axes[0].set_ylim(-0.5, len(lines) - 0.5)
-    canvas.legend_above(figure, [canvas.handle(looks[arm], theme, arm, line=False) for arm in arms], theme, narrow)
+    handles = [canvas.handle(looks[arm], theme, arm, line=False) for arm in arms]
+    canvas.legend_above(figure, [*handles, *_filled_or_hollow(theme)], theme, narrow)
     return figure
 
 
@@ -132,9 +123,7 @@ def _shown(row: Mapping[str, Any]) -> bool:
     return is_shown(row) if "p_holm" in row else bool(row["low"] > 0 or row["high"] < 0)
 
 
-def _difference(
-    axis: Axes, height: float, row: Mapping[str, Any], look: Mark, theme: Theme, *, shown: bool
-) -> None:
+def _difference(axis: Axes, height: float, row: Mapping[str, Any], look: Mark, theme: Theme, *, shown: bool) -> None:
     colour = theme[look.colour]
     axis.plot([row["low"], row["high"]], [height, height], color=colour, linewidth=1.3, alpha=0.6)
     axis.plot(
@@ -162,12 +151,11 @@ def _reach(bias: Bias, arms: Sequence[str], groups: Sequence[str]) -> float:
     return float(max(1.15 * marked, 1.05 * np.quantile(ends, 0.9), 0.01))
 
 
-def legend_of_marks(theme: Theme) -> list[Line2D]:
-    """Filled and hollow, for other plots of differences by group."""
-    style: dict[str, Any] = {"color": theme["muted"], "marker": "o", "linestyle": "none"}
+def _filled_or_hollow(theme: Theme) -> list[Line2D]:
+    style: dict[str, Any] = {"color": theme["muted"], "marker": "o", "linestyle": "none", "markersize": 4.6}
     return [
-        Line2D([], [], label="shown", markerfacecolor=theme["muted"], **style),
-        Line2D([], [], label="not shown", markerfacecolor=theme["paper"], **style),
+        Line2D([], [], label="shown by the data", markerfacecolor=theme["muted"], **style),
+        Line2D([], [], label="may be chance", markerfacecolor=theme["paper"], **style),
     ]
 
 
@@ -182,8 +170,8 @@ PLOTS = (
         "name of the group is taken for an offence. BNSP AUC: {positive} comments that mention the group against "
         "harmless ones of others; it falls when such comments are missed. The first line is the overall AUC, the same "
         "in every panel. Filled marks are shown by the data, after Holm’s correction over the groups; hollow ones may "
-        "be chance. An interval that reaches the frame goes on beyond it. Groups with too few comments are in the table "
-        "below, with the reason.",
+        "be chance. An interval that reaches the frame goes on beyond it. An empty place has too few comments for its "
+        "figure; the last table of this section has the reasons.",
         cost_by_group,
     ),
 )
