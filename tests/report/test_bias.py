@@ -30,6 +30,7 @@ def run(make_run, tmp_path_factory) -> Run:
     frame = test.assign(male=np.where(male, 1.0, np.nan), female=1.0 * (rng.random(len(test)) < 0.2), hindu=0.0)
     frame.iloc[:5, frame.columns.get_loc("hindu")] = 0.5
     scores = {arm: one.astype(float) for arm, one in judged.scores.items()}
+    scores["lora"] = np.clip(scores["teacher"] + 0.001 * rng.normal(0, 1, len(test)), 0, 1)
     scores["odd"] = np.where(male, scores["odd"] ** 0.3, scores["teacher"])
     limits = {arm: np.array([0.5]) for arm in ARMS}
     found = bias_by_identity(
@@ -53,6 +54,18 @@ def test_a_group_harmed_by_compression_is_named_with_its_interval(run):
     assert "Harmless mentions of the group are taken for offences more often (BPSN AUC): male (−" in warning.text
     assert "female" not in warning.text
     assert "95 % interval" in warning.text
+
+
+def test_a_model_worse_by_the_final_metric_alone_is_not_said_to_be_worse_for_a_group(run):
+    bias = copy.deepcopy(run.comparison.content["bias"])
+    for pair in bias["pairs"]:
+        pair["final"] |= {"difference": -0.02, "low": -0.03, "high": -0.01}
+        for kinds in pair["groups"].values():
+            for row in kinds.values():
+                row["p_holm"] = None if row["p_holm"] is None else 0.06
+    found = [one for one in costs_of_groups(with_bias(run, bias).comparison) if one.category == "warning"]
+    assert [one.title for one in found] == [f"{arm} is worse than teacher over all groups" for arm in ("odd", "lora")]
+    assert "difference −0.020, 95 % interval −0.030 to −0.010" in found[0].text
 
 
 def test_nothing_is_said_of_a_difference_that_may_be_chance(run):

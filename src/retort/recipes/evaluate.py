@@ -1,6 +1,6 @@
 """The job of `retort evaluate`: a trained model judged on a labelled file."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +8,9 @@ import numpy as np
 
 from retort import runs
 from retort.config import EvaluationSettings
+from retort.data.comments import Comments
 from retort.data.splits import labels
+from retort.evaluation.metrics import Array
 from retort.evaluation.statistics import judge
 from retort.inference.predictor import Classifier
 from retort.recipes.identities import bias_by_identity
@@ -43,20 +45,29 @@ def evaluate(
         seed=_SEED,
         margin=settings.margin,
     )
-    primary = shared.index(classifier.primary)
-    bias = bias_by_identity(
-        comments.frame,
-        comments.identities,
-        truth[:, primary],
-        {arm: probabilities[np.newaxis, :, primary]},
-        {arm: limits[:, primary]},
-        samples=settings.ece_samples,
-        seed=_SEED,
-    )
     left_out = [name for name in comments.attributes if name not in shared]
     notes = [f"{name}: in the file, but the model does not rate it" for name in left_out]
-    result = {"rows": len(comments.frame), "label_threshold": threshold, "test": tests[arm], "bias": bias}
+    result = {"rows": len(comments.frame), "label_threshold": threshold, "test": tests[arm]}
+    result["bias"] = _bias(comments, truth, probabilities, limits, shared, classifier)
     return [*comments.report.lines(), *notes, f"device: {classifier.device}"], result
+
+
+def _bias(
+    comments: Comments, truth: Array, probabilities: Array, limits: Array, shared: Sequence[str], classifier: Classifier
+) -> dict[str, Any]:
+    """By identity, on the label that decides the model's verdict; a foreign model may have one that the file lacks."""
+    if classifier.primary not in shared:
+        return {"arms": None, "pairs": [], "why": f"the file does not rate {classifier.primary}"}
+    column, arm = shared.index(classifier.primary), classifier.arm
+    return bias_by_identity(
+        comments.frame,
+        comments.identities,
+        truth[:, column],
+        {arm: probabilities[np.newaxis, :, column]},
+        {arm: limits[:, column]},
+        samples=EvaluationSettings().ece_samples,
+        seed=_SEED,
+    )
 
 
 def _label_threshold(folder: Path, classifier: Classifier) -> float:

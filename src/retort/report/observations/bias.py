@@ -21,11 +21,12 @@ def costs_of_groups(comparison: Comparison) -> Iterator[Observation]:
         return
     silent = []
     for arm in compressed(comparison, bias):
-        sentences = [*_overall(bias, arm), *_groups(bias, arm)]
-        if not sentences:
+        overall, groups = list(_overall(bias, arm)), list(_groups(bias, arm))
+        if not groups:
             silent.append(arm)
-            continue
-        yield Observation("warning", f"{arm} is worse than {bias['reference']} for some groups", " ".join(sentences))
+        if overall or groups:
+            where = "for some groups" if groups else "over all groups"
+            yield Observation("warning", f"{arm} is worse than {bias['reference']} {where}", " ".join(overall + groups))
     if silent and bias["in_final"]:
         verb = "is" if len(silent) == 1 else "are"
         yield Observation(
