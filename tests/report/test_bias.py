@@ -52,7 +52,8 @@ def test_a_group_harmed_by_compression_is_named_with_its_interval(run):
     (warning,) = [one for one in costs_of_groups(run.comparison) if one.category == "warning"]
     assert warning.title == "odd is worse than teacher for some groups"
     assert "Harmless mentions of the group are taken for offences more often (BPSN AUC): male (−" in warning.text
-    assert "female" not in warning.text
+    # Some comments mention both.
+    assert "; female (" in warning.text
     assert "95 % interval" in warning.text
 
 
