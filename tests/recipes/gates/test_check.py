@@ -110,7 +110,7 @@ def test_a_figure_that_was_not_computed_fails_its_gate_with_the_reason():
 def test_an_unknown_figure_model_or_label_is_refused_with_the_nearest_name():
     with pytest.raises(ConfigError, match="did you mean 'average_precision'"):
         rows(COMPARISON, figure="averge_precision", at_least=0)
-    with pytest.raises(ConfigError, match="no model 'ood'.*did you mean 'odd'"):
+    with pytest.raises(ConfigError, match=r"no model 'ood'.*did you mean 'odd'"):
         rows(COMPARISON, figure="average_precision", model="ood", at_least=0)
     with pytest.raises(ConfigError, match="no model 'nobody'"):
         rows(COMPARISON, figure="average_precision", relative_to="nobody", at_least=0)
