@@ -7,7 +7,7 @@ import numpy as np
 
 from retort.config import EvaluationSettings
 from retort.data.suite import Suite
-from retort.evaluation.bias import judge_bias
+from retort.evaluation.bias import FEWEST, judge_bias
 from retort.progress import StageProgress
 from retort.recipes.audited import AuditedModel
 
@@ -19,12 +19,11 @@ _SEED = 0
 
 
 def why_not(models: Sequence[AuditedModel], suite: Suite) -> str | None:
-    """Without groups, or without cases of both kinds."""
+    """Without groups, or with fewer cases of a kind than any group needs."""
     if not suite.groups():
         return "the suite does not say whom its cases name"
-    if suite.labels.all() or not suite.labels.any():
-        return "all cases of the suite have the same right verdict"
-    return None
+    least = min(int(suite.labels.sum()), int((~suite.labels).sum()))
+    return None if least >= FEWEST else f"of one kind of case there are {least}, fewer than {FEWEST}"
 
 
 def run(models: Sequence[AuditedModel], suite: Suite, progress: StageProgress) -> dict[str, Any]:
