@@ -121,6 +121,9 @@ def compare(
             show_default=False,
         ),
     ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Stop at any warning of the checks before and during training.")
+    ] = False,
     no_texts: Annotated[bool, typer.Option("--no-texts", help="Keep no texts of comments in the run.")] = False,
     track: Annotated[
         str | None, typer.Option(metavar="NAME", help="Also log to a tracker: tensorboard.", show_default=False)
@@ -140,7 +143,7 @@ def compare(
     if extend is not None:
         _require_only_extending(
             preset=preset, config=config, set=set_, task=task, base=base, teacher=teacher, out=out, seed=seed,
-            threshold=threshold, tune=tune, no_texts=no_texts, track=track, augment=augment,
+            threshold=threshold, tune=tune, no_texts=no_texts, track=track, augment=augment, strict=strict,
         )  # fmt: skip
     files = {"train_file": data, "validation_file": validation, "test_file": test, "unlabelled_file": unlabelled}
     changes: dict[str, Any] = {"base": base, "teacher_folder": teacher, "seed": seed, "tune": tune}
@@ -149,6 +152,8 @@ def compare(
     changes = {key: value for key, value in changes.items() if value is not None or key == "base_revision"}
     changes["data"] = {key: value for key, value in files.items() if value is not None}
     changes["data"] |= {"columns": columns}
+    if strict:
+        changes["strict"] = True
     if augment is not None:
         changes["data"] |= {"augment": augment}
     changes["evaluation"] = {} if threshold is None else {"threshold": threshold}

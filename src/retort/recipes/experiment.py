@@ -103,6 +103,7 @@ class ExperimentSettings(StrictModel):
         "majority", "tfidf", "teacher", "odd", "even", "lora",
     )  # fmt: skip
     arm: dict[str, ArmSettings] = {}
+    strict: bool = Field(False, description="stop at anything that is found before or during training, not only warn")
     tune: Positive | None = Field(
         None, description="trials that search each arm's rate, and an adapter's rank, on validation; empty for none"
     )

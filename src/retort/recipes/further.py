@@ -15,9 +15,9 @@ from retort.recipes.context import Arm, Material
 from retort.recipes.experiment import ExperimentSettings, resolve
 from retort.recipes.inputs import AUGMENT, Inputs, read_inputs
 from retort.recipes.judgement import own_figures, read_splits
-from retort.recipes.preflight import require_models
 from retort.recipes.training import Reporter, train, write_inputs, write_run, write_settings
 from retort.recipes.trainings import Training, draw_folder, is_done, trainings, write_failures
+from retort.recipes.usable_models import require_models
 from retort.strict import validated
 from retort.whole_folder import disk_errors, is_writer, written_whole
 

@@ -17,6 +17,7 @@ from retort.inference.devices import AUTO, CPU
 from retort.models.classifier import classifier_from_base, count_parameters, save_classifier, set_dropout
 from retort.models.layer_strategies import layer_indices
 from retort.models.layers import Dropout, student_from_teacher
+from retort.recipes import arm_checks
 from retort.recipes.context import Arm, Context, TeacherModel
 from retort.training.comment_weights import CommentWeights, Weights, weights_of
 from retort.training.gradient import TeacherSide, TrainingSet
@@ -91,7 +92,10 @@ def copied(context: Context, arm: Arm, start: Start) -> tuple[BertForSequenceCla
     settings = context.settings.arm[arm.name]
     indices = layer_indices(settings.layers, start.layers)
     fresh = context.settings.seed if settings.start == "random" else None
-    model = student_from_teacher(start.load(), indices, random_layers_seed=fresh, dropout=start.dropout)
+    source = start.load()
+    model = student_from_teacher(source, indices, random_layers_seed=fresh, dropout=start.dropout)
+    if fresh is None:
+        arm.findings += arm_checks.not_copied(model, source, indices)
     return model, indices
 
 
@@ -133,6 +137,7 @@ def train(
         targets, labels = np.concatenate([targets, unrated]), np.concatenate([labels, unrated])
     else:
         training_tokens = training_tokens.of(range(len(targets)))
+    before = arm_checks.Weights.of(model)
     fitted = fit(
         model,
         arm.name,
@@ -147,6 +152,7 @@ def train(
         make_optimizer=make_optimizer,
         after_epoch=context.after_epoch or _tracked(context, arm.name),
     )
+    arm.findings += arm_checks.not_moved(before, arm_checks.Weights.of(model))
     arm.history, arm.best_epoch = fitted.history, fitted.best_epoch
     arm.cost["train_seconds"] = fitted.seconds
 

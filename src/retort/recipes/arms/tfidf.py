@@ -17,7 +17,7 @@ SEEDED = False
 
 
 def require(settings: "ExperimentSettings", name: str, base: "Base") -> None:
-    """Requires nothing beyond `preflight.require_models`, but loads what fitting needs, which is no cost of the arm."""
+    """Requires nothing beyond `usable_models.require_models`; loads what fitting needs, which is no cost of the arm."""
     import retort.models.baselines  # noqa: F401
 
 
