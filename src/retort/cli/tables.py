@@ -67,8 +67,7 @@ def _left_out(comparison: Comparison) -> tuple[str, ...]:
 
 def print_gates(rows: Sequence[Mapping[str, Any]]) -> None:
     """Every gate with its model, value and bound, and whether it holds."""
-    columns = (Column("model", numeric=False), Column("figure", numeric=False), Column("value"))
-    columns += (Column("bound", numeric=False), Column("gate", numeric=False))
+    columns = tuple(Column(name, numeric=name == "value") for name in ("model", "figure", "value", "bound", "gate"))
     cells = tuple(
         (
             Cell(row["model"]),

@@ -49,7 +49,7 @@ def linear_values(metric: str, labels: Array, probabilities: Array, threshold: f
     exact = pseudo_values(metric, labels, probabilities, threshold)
     if metric != "average_precision":
         return exact
-    return exact.mean() + len(labels) * _slope_of_average_precision(labels, probabilities)
+    return np.asarray(exact.mean() + len(labels) * _slope_of_average_precision(labels, probabilities))
 
 
 def _of_counts(metric: str, positive: Array, verdict: Array) -> Array:

@@ -169,7 +169,12 @@ def _write_outcome(context: Context, arm: Arm) -> None:
 
 def write_training(seed: int, arm: Arm) -> None:
     """Writes training.json: what is known of an arm besides its model, its history and its predictions."""
-    record = {"seed": seed, "best_epoch": arm.best_epoch, "parameters": arm.parameters, "cost": arm.cost}
+    record: dict[str, Any] = {
+        "seed": seed,
+        "best_epoch": arm.best_epoch,
+        "parameters": arm.parameters,
+        "cost": arm.cost,
+    }
     record["findings"] = [finding.as_dict() for finding in arm.findings]
     runs.write_json(arm.folder / runs.TRAINING, record)
 

@@ -70,11 +70,11 @@ def _leaves(tree: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Fi
     for key, content in tree.items():
         name = f"{before}{key}"
         if isinstance(content, Mapping):
-            number = next((content[one] for one in ("value", "share") if one in content), content)
-            if number is content:
+            key_of_number = next((one for one in ("value", "share") if one in content), None)
+            if key_of_number is None:
                 yield from _leaves(content, f"{name}.")
             else:
-                yield name, Figure(number, content.get("why"))
+                yield name, Figure(content[key_of_number], content.get("why"))
         elif isinstance(content, int | float) and not isinstance(content, bool):
             yield name, Figure(float(content))
         elif content is None and not key.endswith("why"):

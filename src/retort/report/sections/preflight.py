@@ -15,7 +15,7 @@ def content(run: Run) -> dict[str, Any] | None:
     """Findings on the comments, and on arms by name; nothing where all is well, or in a run without checks."""
     path = run.folder / runs.RUN
     record = runs.read_json(path, "a finished run folder has one") if path.is_file() else {}
-    found = [(None, finding) for finding in record.get("preflight", [])]
+    found: list[tuple[str | None, Any]] = [(None, finding) for finding in record.get("preflight", [])]
     for arm in run.comparison.arms:
         training = run.folder / arm / runs.TRAINING
         if training.is_file():
