@@ -177,7 +177,7 @@ def label_weights(context: Context, name: str, targets: npt.NDArray[np.float32])
     targets: (n, n_attributes), NaN where there is none: of the training comments, and of the unlabelled ones after them
     where the arm reads those.
     """
-    labelled = (~np.isnan(targets)).any(axis=1)
+    labelled = np.asarray((~np.isnan(targets)).any(axis=1), np.bool_)
     mentions = context.inputs.mentions[: len(targets)]
     return weights_of(mentions, context.settings.training_of(name).identity_weight, labelled)
 
