@@ -14,7 +14,7 @@ from retort.errors import ConfigError, DataError
 from retort.inference.explain import Highlight, Rule, highlights, weigh
 from retort.inference.passages import MOST_CHARACTERS, MOST_WORDS
 from retort.inference.predictor import Classifier
-from retort.text import is_blank, normalised_text
+from retort.text import VERSION, is_blank, normalised_text
 
 ADDS = {"fool": 4.0, "rotten": 2.5, "kind": -1.0}
 FAMILY = "\U0001f468\u200d\U0001f469\u200d\U0001f467"
@@ -27,6 +27,7 @@ class Adding:
     attributes = ("toxicity", "insult")
     primary = "toxicity"
     format = "tfidf"
+    normaliser_version = VERSION
 
     def __init__(self) -> None:
         self.calls: list[list[str]] = []
