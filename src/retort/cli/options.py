@@ -40,6 +40,15 @@ Review = Annotated[
         show_default=False,
     ),
 ]
+Gates = Annotated[
+    Path | None,
+    typer.Option(
+        "--gate",
+        metavar="FILE.toml",
+        help="Bounds on figures; exit 6 names each that is missed.",
+        show_default=False,
+    ),
+]
 _Columns = Annotated[
     list[str] | None,
     typer.Option(
@@ -74,6 +83,11 @@ def reads_a_file(command: Callable[..., None]) -> Callable[..., None]:
 def reads_texts(command: Callable[..., None]) -> Callable[..., None]:
     """As `reads_a_file`, for a command that reads only texts and ids."""
     return _with_columns(command, (TEXT, ID), allowed=(TEXT, ID))
+
+
+def names_suite_columns(command: Callable[..., None]) -> Callable[..., None]:
+    """As `reads_a_file`, for a command that reads a suite: `data.suite.read_suite` checks the names."""
+    return _with_columns(command, (), allowed=None)
 
 
 def _with_columns(

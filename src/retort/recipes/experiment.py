@@ -193,6 +193,12 @@ class ExperimentSettings(StrictModel):
         given = self.teachers if self.teacher_folder is not None else []
         return [name for name in self.arms if self.kind_of(name).ROLE != "baseline" and name not in given]
 
+    @property
+    def weighs_mentions(self) -> bool:
+        """Whether comments that mention an identity count more for any arm."""
+        tables = [table for arm in self.arms for table in (self.training_of(arm), self.distillation_of(arm))]
+        return any(table.model_dump()["identity_weight"] > 1 for table in tables)
+
     def kind_of(self, arm: str) -> Kind:
         """The module of recipes/arms that fits an arm."""
         return kind_named(self.arm[arm].kind)
