@@ -16,8 +16,22 @@ from retort.text.edits import Edit
 from retort.text.first import FOREIGN, INNER_LOOK_ALIKES, L33T, LOOK_ALIKES, MIXED_WORD, NO_WORD, SPACED, is_list
 from retort.text.frequencies import count, is_common, likeliest, matching
 
-# Notes are named A to G, so these letters with gaps are chords or a scale.
-_NOTES = re.compile("[A-G]+")
+# Notes are named A to G (H in German), so these letters with gaps are chords or a scale.
+_NOTES = re.compile("[A-H]+")
+# Addresses, paths and code.
+_ADDRESS = re.compile(r"://|www\.|@[\w-]+\.|[=%\\]|->|::|\(\)|(?:^|\s)[ur]/")
+_NEAR = 100
+
+
+def _in_address(text: str, begin: int, end: int) -> bool:
+    """Whether text[begin:end] stands in what, without whitespace, is an address or code."""
+    before = text[max(0, begin - _NEAR) : begin].rsplit(None, 1)
+    after = text[end : end + _NEAR].split(None, 1)
+    # A space next to the span ends the token there.
+    first = before[-1] if before and not text[begin - 1].isspace() else ""
+    last = after[0] if after and not text[end].isspace() else ""
+    return _ADDRESS.search(first + text[begin:end] + last) is not None
+
 
 # --- HTML entities ---
 
@@ -90,6 +104,8 @@ def spaced_words(text: str) -> Iterator[Edit]:
         letters = match[0][::step]
         if is_list(letters) or _NOTES.fullmatch(letters) or (gap == "." and letters.isupper() and len(letters) < 6):
             continue
+        if _in_address(text, match.start(), match.end()):
+            continue
         at = match.start()
         for word in _words_in(letters):
             for begin in range(at + 1, at + step * (len(word) - 1), step):
@@ -152,10 +168,15 @@ def _may_stand_among(word: str) -> bool:
 # --- l33t words ---
 
 _SIGN = dict(L33T) | {"!": "i"}
-_L33T_HINT = re.compile(r"[A-Za-z][013457@$!]{1,2}[A-Za-z]|\b[01357][A-Za-z]{4}|[A-Za-z]{4}[013457]\b|\$[A-Za-z]{3}")
+_L33T_HINT = re.compile(
+    r"[013457@$!](?:(?<=[A-Za-z].)[013457@$!]?(?=[A-Za-z])|(?<=\b.)(?=[A-Za-z]{4})|(?<=[A-Za-z]{4}.)\b)"
+)
 _TOKEN = re.compile(r"\S+")
 _L33T_WORD = re.compile(r"(?<![A-Za-z0-9@$!])[A-Za-z0-9$][A-Za-z0-9@$!]*[A-Za-z0-9$](?![A-Za-z0-9@$])")
 _SIGNS = re.compile("[0-9@$!]+")
+# A serial number has several such parts.
+_NUMBERED = re.compile(r"[^\W_]*\d[^\W_]*")
+_DOUBLED = frozenset({"00", "33", "55", "$$"})
 
 
 def l33t_words(text: str) -> Iterator[Edit]:
@@ -163,7 +184,9 @@ def l33t_words(text: str) -> Iterator[Edit]:
     if not _L33T_HINT.search(text):
         return
     for token in _TOKEN.finditer(text):
-        if not _L33T_HINT.search(token[0]) or NO_WORD.search(token[0]):
+        if not _L33T_HINT.search(token[0]) or NO_WORD.search(token[0]) or _ADDRESS.search(token[0]):
+            continue
+        if len(_NUMBERED.findall(token[0])) > 2:
             continue
         for match in _L33T_WORD.finditer(token[0]):
             if _may_be_l33t(match[0]) and (plain := _spelt_out(match[0])):
@@ -180,6 +203,11 @@ def _may_be_l33t(word: str) -> bool:
     runs = list(_SIGNS.finditer(word))
     if any(len(run[0]) > 2 or not set(run[0]) <= set(_SIGN) for run in runs):
         return False
+    # Stylised names (P!nk, A$AP) and abbreviations (l10n, S10e).
+    if len(word) == 4 and not word.islower() and set(word) & set("$!"):
+        return False
+    if len(letters) == 2 and not (letters.islower() and all(len(run[0]) == 1 or run[0] in _DOUBLED for run in runs)):
+        return False
     return _edges_may_be_l33t(word, runs)
 
 
@@ -189,7 +217,7 @@ def _edges_may_be_l33t(word: str, runs: list[re.Match[str]]) -> bool:
     if not outer:
         return True
     rest = word.strip("0123456789$")
-    if any(len(run[0]) > 1 for run in outer) or count(rest):
+    if any(len(run[0]) > 1 for run in outer) or is_common(rest):
         return False
     return len(runs) > len(outer) or len(word) >= 5 or (word[0] == "$" and word.islower())
 
@@ -216,6 +244,7 @@ _EMOJI = "\u2190-\u21ff\u2300-\u27bf\u2b00-\u2bff\ufe0f\u200d\U0001f000-\U0001fa
 _SPLIT = re.compile(
     rf"(?<![\w.'’@&/#:*·•~^|+\\-])[A-Za-z]+(?:(?:[.\-_*·•~^|+\\]|[{_EMOJI}]+)[A-Za-z]+)+(?![\w'’@&/:(=·•~^|\\]|\.\w)"
 )
+_SPLIT_HINT = re.compile(rf"[.\-_*·•~^|+\\{_EMOJI}](?<=[A-Za-z].)(?:[{_EMOJI}]*)(?=[A-Za-z])")
 _GAPS = re.compile("[^A-Za-z]+")
 # What is written with a hyphen or not, as people like.
 _PREFIXES = frozenset(
@@ -236,18 +265,23 @@ _FILE_ENDINGS = frozenset(
         ai app at au be bin biz br bz ca cc cfg ch cn co com conf css csv cz dat de dev dk doc docx edu es eu exe
         fi fm fr gd ge gif gl go gov gr gs gz hk hr htm html hu id ie il im in info ini int io is it java jpeg jpg
         jp js json kr la li log lt lu lv ly md me mil mk mp mx my net nl no nu nz org pdf ph php pk pl png pt py
-        rb re ro rs ru sc se sg sh si sk so st su svg to toml tr ts tv tw txt ua uk us vc vn wav ws xml xyz yaml
+        rb re ro rs ru sc se sg sh si sk so st su svg to toml tr tt ts tv tw txt ua uk us vc vn wav ws xml xyz yaml
         yml za zip
         """,
     )
 )
 
 
+_HYPHENATED = frozenset({"rendezvous", "tidbit", "tidbits"})
+
+
 def split_words(text: str) -> Iterator[Edit]:
     """`st.u.pid`, `id-iot`: signs or emoji inside what is a word without them, where the parts are not all words."""
+    if not _SPLIT_HINT.search(text):
+        return
     for match in _SPLIT.finditer(text):
         parts = _GAPS.split(match[0])
-        if _is_one_word(parts, match[0]):
+        if _is_one_word(parts, match[0]) and not _in_address(text, *match.span()):
             for gap in _GAPS.finditer(match[0]):
                 yield match.start() + gap.start(), match.start() + gap.end(), ""
 
@@ -263,18 +297,20 @@ def _is_one_word(parts: list[str], written: str) -> bool:
         return False
     if "-" in written and parts[0].lower() in _PREFIXES:
         return False
+    if word.lower() in _HYPHENATED or ("*" in written and matching(written.lower().strip("*"))):
+        return False
     return not all(map(_is_ordinary, parts)) and not any(len(part) >= 4 and count(part) for part in parts)
 
 
 def _is_ordinary(part: str) -> bool:
-    return part.lower() in ("a", "i") if len(part) == 1 else is_common(part, 1000)
+    return part.lower() in ("a", "i") if len(part) == 1 else is_common(part, 1000 if len(part) == 2 else 1)
 
 
 # --- asterisks for letters ---
 
 _MASKED = re.compile(r"(?<![\w*'’@&/#:.\\-])[A-Za-z]+\*{1,4}[A-Za-z]+(?:\*{1,3}[A-Za-z]+)?(?![\w*'’@&/(=\\])")
 # Censors mask a few words; chance alone would fit many others.
-_FAR_LIKELIER = 20
+_FAR_LIKELIER = 10
 _LEAST_SEEN = 3
 
 
@@ -284,7 +320,12 @@ def masked_words(text: str) -> Iterator[Edit]:
         return
     for match in _MASKED.finditer(text):
         word = match[0]
-        if len(word) - word.count("*") < _LEAST_SEEN or not (word.islower() or word.isupper() or word[1:].islower()):
+        letters = len(word) - word.count("*")
+        if (
+            letters < _LEAST_SEEN
+            or letters <= word.count("*")
+            or not (word.islower() or word.isupper() or word[1:].islower())
+        ):
             continue
         plain = likeliest(matching(word.lower()), _FAR_LIKELIER)
         if plain:
@@ -294,12 +335,13 @@ def masked_words(text: str) -> Iterator[Edit]:
 
 # --- repeated letters ---
 
-_REPEATS = re.compile(r"(?i:([a-z])\1\1)")
+_REPEATS = re.compile(r"([A-Za-z])\1\1")
 _LENGTHENED = re.compile(r"(?<![\w.'’@&/#:$\\-])[A-Za-z]{4,}(?![\w@&/(=]|[.'’]\w|://)")
 _RUNS = re.compile(r"(?i:([a-z])\1{2,})")
 _ROMAN = re.compile("[IVXLCDM]+")
-# The shortest words are too frequent to be compared with the longer ones that they are mistaken for (too, off, ass).
-_NOT_LENGTHENED = frozenset({"as", "be", "in", "of", "to"})
+# Short words, and the few hundred that everybody uses, are lengthened for stress (soooo, nooo, welll) and hide nothing.
+_LEAST_LENGTH = 4
+_STRESSED = 500_000
 _LIKELIER = 4
 _LONGEST_LENGTHENED = 60
 
@@ -314,8 +356,8 @@ def repeated_letters(text: str) -> Iterator[Edit]:
         if not 1 <= len(runs) <= 3 or len(word) > _LONGEST_LENGTHENED or _ROMAN.fullmatch(word) or count(word):
             continue
         options = [_reduced(word, runs, kept) for kept in itertools.product((1, 2), repeat=len(runs))]
-        plain = likeliest((one for one in options if _may_be_lengthened(one)), _LIKELIER)
-        if plain:
+        plain = likeliest(options, _LIKELIER)
+        if plain and len(plain) >= _LEAST_LENGTH and (len(plain) > 4 or count(plain) < _STRESSED):
             kept = next(k for k in itertools.product((1, 2), repeat=len(runs)) if _reduced(word, runs, k) == plain)
             for run, letters in zip(runs, kept, strict=True):
                 yield match.start() + run.start() + letters, match.start() + run.end(), ""
@@ -327,10 +369,6 @@ def _reduced(word: str, runs: list[re.Match[str]], kept: tuple[int, ...]) -> str
         pieces.append(word[at : run.start() + letters])
         at = run.end()
     return "".join([*pieces, word[at:]])
-
-
-def _may_be_lengthened(word: str) -> bool:
-    return len(set(word.lower())) > 1 and word.lower() not in _NOT_LENGTHENED
 
 
 WORDS: tuple[Callable[[str], Iterator[Edit]], ...] = (
