@@ -17,7 +17,7 @@ HERE = Path(__file__).parent
 # The least share of each kind that must come out plain. Signs can be part of a name or a compound, so not all can.
 FLOORS = {
     "invisible": 0.99, "homoglyph": 0.99, "leet": 0.95, "leet signs": 0.95, "leet at an end": 0.9, "spacing": 0.95,
-    "repeats": 0.95, "punctuation": 0.75, "emoji": 0.8, "entities": 0.95, "asterisks": 0.9, "styled": 0.99,
+    "repeats": 0.95, "punctuation": 0.7, "emoji": 0.8, "entities": 0.95, "asterisks": 0.9, "styled": 0.99,
     "struck through": 0.99, "piled marks": 0.99,
 }  # fmt: skip
 
@@ -28,7 +28,7 @@ LEFT_ALONE = [
     "C G A F, D E A D, F-A-C-E",
     "love\u2764you, hi.there, and/or, this_that, wow!great",
     "https://x.example/?q=st.u.pid u/f1reman $this->n0de s.t.r.i.p()",
-    "f**k, p*t: several words fit",
+    "f**k, p*t, wh*re: several words fit",
     "sooo nooo hmmm www XXX VIII",
     "5cent 5am 1st a11y l10n f4ce-11aa-b00c-0dd5",
     "R&D; &lt;b&gt; &nbsp;",
@@ -110,33 +110,27 @@ def _words(text: str) -> list[tuple[int, int]]:
 PIECES = st.lists(
     st.sampled_from(
         [
-            "id",
-            "iot",
-            "st",
-            "u",
-            "pid",
-            "idiot",
-            "stupid",
-            "a",
-            "&#105;",
-            "&shy;",
-            "о",
-            "1",
-            "0",
-            "@",
-            "$",
-            "!",
-            ".",
-            "-",
-            "*",
-            "**",
-            " ",
-            "_",
-            "❤",
-            "ooo",
-            "\u200b",
-            "AS",
-            "s",
+            *(
+                "id",
+                "iot",
+                "st",
+                "u",
+                "pid",
+                "idiot",
+                "stupid",
+                "a",
+                "s",
+                "AS",
+                "ooo",
+                "1",
+                "0",
+                "@",
+                "$",
+                "!",
+                ".",
+                "-",
+            ),
+            *("*", "**", " ", "_", "&#105;", "&shy;", "\u043e", "\u2764", "\u200b"),
         ]
     ),
     max_size=14,
@@ -159,3 +153,10 @@ def test_offsets_never_fall_and_end_at_the_original_length(text: str) -> None:
     assert list(result.offsets) == sorted(result.offsets)
     assert all(0 <= offset <= len(text) for offset in result.offsets)
     assert result.offsets[-1] == len(text)
+
+
+def test_at_most_one_of_200_real_comments_is_changed(real_data: Path) -> None:
+    with (real_data / "civil_comments" / "dev.csv").open(encoding="utf-8", newline="") as file:
+        texts = [row["text"] for row in csv.DictReader(file)]
+    changed = sum(normalised_text(text) != text for text in texts)
+    assert changed <= 0.005 * len(texts), f"{changed} of {len(texts)}"

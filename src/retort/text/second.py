@@ -242,9 +242,9 @@ def _is_compound(word: str) -> bool:
 
 _EMOJI = "\u2190-\u21ff\u2300-\u27bf\u2b00-\u2bff\ufe0f\u200d\U0001f000-\U0001faff"
 _SPLIT = re.compile(
-    rf"(?<![\w.'’@&/#:*·•~^|+\\-])[A-Za-z]+(?:(?:[.\-_*·•~^|+\\]|[{_EMOJI}]+)[A-Za-z]+)+(?![\w'’@&/:(=·•~^|\\]|\.\w)"
+    rf"(?<![\w.'’@&/#:*·•~^|+\\-])[A-Za-z]+(?:(?:[.\-_*~^|+\\]|[{_EMOJI}]+)[A-Za-z]+)+(?![\w'’@&/:(=*·•~^|\\]|\.\w)"
 )
-_SPLIT_HINT = re.compile(rf"[.\-_*·•~^|+\\{_EMOJI}](?<=[A-Za-z].)(?:[{_EMOJI}]*)(?=[A-Za-z])")
+_SPLIT_HINT = re.compile(rf"[.\-_*~^|+\\{_EMOJI}](?<=[A-Za-z].)(?:[{_EMOJI}]*)(?=[A-Za-z])")
 _GAPS = re.compile("[^A-Za-z]+")
 # What is written with a hyphen or not, as people like.
 _PREFIXES = frozenset(
@@ -295,7 +295,10 @@ def _is_one_word(parts: list[str], written: str) -> bool:
         return False
     if "." in written and (parts[-1].lower() in _FILE_ENDINGS or (word.isupper() and len(word) < 6)):
         return False
-    if "-" in written and parts[0].lower() in _PREFIXES:
+    if "-" in written and (parts[0].lower() in _PREFIXES or any(len(p) >= 3 and is_common(p, 1000) for p in parts)):
+        return False
+    # A slip for the apostrophe.
+    if len(parts) == 2 and parts[1].lower() == "s":
         return False
     if word.lower() in _HYPHENATED or ("*" in written and matching(written.lower().strip("*"))):
         return False
@@ -312,6 +315,8 @@ _MASKED = re.compile(r"(?<![\w*'’@&/#:.\\-])[A-Za-z]+\*{1,4}[A-Za-z]+(?:\*{1,3
 # Censors mask a few words; chance alone would fit many others.
 _FAR_LIKELIER = 10
 _LEAST_SEEN = 3
+# Nobody masks `where`.
+_NEVER_MASKED = 1_000_000
 
 
 def masked_words(text: str) -> Iterator[Edit]:
@@ -320,17 +325,21 @@ def masked_words(text: str) -> Iterator[Edit]:
         return
     for match in _MASKED.finditer(text):
         word = match[0]
-        letters = len(word) - word.count("*")
-        if (
-            letters < _LEAST_SEEN
-            or letters <= word.count("*")
-            or not (word.islower() or word.isupper() or word[1:].islower())
-        ):
-            continue
-        plain = likeliest(matching(word.lower()), _FAR_LIKELIER)
-        if plain:
-            new = plain.upper() if word.isupper() else word[0] + plain[1:]
-            yield match.start(), match.end(), new
+        if _may_be_masked(word) and (plain := _unmasked(word.lower())):
+            yield match.start(), match.end(), plain.upper() if word.isupper() else word[0] + plain[1:]
+
+
+def _may_be_masked(word: str) -> bool:
+    masked = word.count("*")
+    seen = len(word) - masked
+    return seen >= _LEAST_SEEN and seen > masked and (word.islower() or word.isupper() or word[1:].islower())
+
+
+def _unmasked(word: str) -> str | None:
+    # Not every censor counts the letters: b**tch.
+    shorter = matching(word.replace("**", "*", 1)) if "**" in word else ()
+    plain = likeliest((*matching(word), *shorter), _FAR_LIKELIER)
+    return plain if plain and count(plain) < _NEVER_MASKED else None
 
 
 # --- repeated letters ---
