@@ -139,9 +139,9 @@ def test_a_model_reads_texts_as_they_were_normalised_for_its_training(
     if not source.is_dir():
         pytest.skip(f"the tiny run has no {arm}")
     folder = shutil.copytree(source, tmp_path / arm)
-    # Version 1 undoes the zero-width space alone, version 2 the full stops as well, version 0 nothing.
-    text = "the go.o.d b\u200bus"
-    read = {0: text, 1: "the go.o.d bus", 2: "the good bus"}
+    # Version 1 undoes the zero alone, version 2 the full stops as well, version 0 nothing.
+    text = "the g0od go.o.d bus"
+    read = {0: text, 1: "the good go.o.d bus", 2: "the good good bus"}
     plain = Classifier.load(rewritten(folder, {"normaliser_version": 0})).uncalibrated([*read.values()])
     for version in read:
         classifier = Classifier.load(rewritten(folder, {"normaliser_version": version}))

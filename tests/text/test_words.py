@@ -17,8 +17,10 @@ HERE = Path(__file__).parent
 # The least share of each kind that must come out plain. Signs can be part of a name or a compound, so not all can.
 FLOORS = {
     "invisible": 0.99, "homoglyph": 0.99, "leet": 0.95, "leet signs": 0.95, "leet at an end": 0.9, "spacing": 0.95,
-    "repeats": 0.95, "punctuation": 0.7, "emoji": 0.8, "entities": 0.95, "asterisks": 0.9, "styled": 0.99,
+    "repeats": 0.95, "punctuation": 0.7, "emoji": 0.8, "entities": 0.95, "asterisks": 0.8, "styled": 0.99,
     "struck through": 0.99, "piled marks": 0.99,
+    # Words that the list lacks, as most new insults: by looks and parts.
+    "rare words": 0.85,
 }  # fmt: skip
 
 LEFT_ALONE = [

@@ -6,7 +6,7 @@ The list is read when the first candidate for a disguised word is met: most text
 import gzip
 import json
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from functools import cache, lru_cache
 from importlib.resources import files
@@ -38,6 +38,23 @@ def likeliest(words: Iterable[str], ratio: float) -> str | None:
     if not ranked or not is_common(ranked[0]):
         return None
     return ranked[0] if len(ranked) == 1 or count(ranked[0]) >= ratio * count(ranked[1]) else None
+
+
+@cache
+def _trigrams() -> Counter[str]:
+    """How many common words have each three letters in a row, a space for begin and end counted."""
+    words = (f" {word} " for word, times in _counts().items() if times >= COMMON)
+    return Counter(word[at : at + 3] for word in words for at in range(len(word) - 2))
+
+
+_USUAL = 20
+
+
+def looks_english(word: str) -> bool:
+    """Whether any three letters in a row, begin and end included, are usual in English words."""
+    framed = f" {word.lower()} "
+    seen = _trigrams()
+    return all(seen[framed[at : at + 3]] >= _USUAL for at in range(len(framed) - 2))
 
 
 @cache

@@ -13,8 +13,18 @@ from collections.abc import Callable, Iterator
 
 from retort.text.characters import is_blank
 from retort.text.edits import Edit
-from retort.text.first import FOREIGN, INNER_LOOK_ALIKES, L33T, LOOK_ALIKES, MIXED_WORD, NO_WORD, SPACED, is_list
-from retort.text.frequencies import count, is_common, likeliest, matching
+from retort.text.first import (
+    AFTER_NUMBERS,
+    FOREIGN,
+    INNER_LOOK_ALIKES,
+    L33T,
+    LOOK_ALIKES,
+    MIXED_WORD,
+    NO_WORD,
+    SPACED,
+    is_list,
+)
+from retort.text.frequencies import count, is_common, likeliest, looks_english, matching
 
 # Notes are named A to G (H in German), so these letters with gaps are chords or a scale.
 _NOTES = re.compile("[A-H]+")
@@ -123,6 +133,7 @@ _SHORT_WORDS = frozenset(
 )
 _SEGMENTED = 2000
 _LONGEST_RUN = 60
+_KEYS = "qwertyuiopasdfghjklzxcvbnm"
 
 
 def _words_in(letters: str) -> list[str]:
@@ -138,7 +149,11 @@ def _words_in(letters: str) -> list[str]:
         alone = letters[:first] + letters[len(letters) - last :]
         if len(word) >= 4 and is_common(word) and all(c in "aAI" for c in alone):
             return [*letters[:first], word, *letters[len(letters) - last :]]
-    return _segmented(letters) if 7 <= len(letters) <= _LONGEST_RUN else []
+    if 7 <= len(letters) <= _LONGEST_RUN and (found := _segmented(letters)):
+        return found
+    # A word that the list lacks (`s h e e p l e`), but no row of keys.
+    unlisted = 5 <= len(letters) <= _LONGEST_PART and not article and letters.lower() not in _KEYS
+    return [letters] if unlisted and (count(letters) or looks_english(letters)) else []
 
 
 def _segmented(letters: str) -> list[str]:
@@ -229,13 +244,27 @@ def _spelt_out(word: str) -> str | None:
     if word.count("1") > 3 or ("11" in word and len(word) < 5):
         return None
     candidates = ["".join(option) for option in itertools.product(*options)]
-    plain = likeliest(candidates, 4) or next(filter(_is_compound, candidates[:1]), None)
+    plain = likeliest(candidates, 4) or _unlisted(word, candidates[0])
     return plain.upper() if plain and re.sub("[^A-Za-z]", "", word).isupper() else plain
 
 
+def _unlisted(word: str, plain: str) -> str | None:
+    """What the signs spell, where it is rare, or two words in one (dirtbag), or only looks like a word (normie)."""
+    if len(plain) >= 6 and _is_compound(plain):
+        return plain
+    runs = list(_SIGNS.finditer(word))
+    inside = word[0].isalpha() and word[-1].isalpha() and word[runs[-1].end() :].lower() not in AFTER_NUMBERS
+    # 4, 5 and 7 are digits more often than letters (se7en); $ belongs to stylised names (Ke$ha).
+    usual = "013@" if word[0].isupper() and not word[1].isupper() else "013@$"
+    if len(plain) < 5 or not inside or any(not set(run[0]) <= set(usual) for run in runs):
+        return None
+    # Signs beside a whole word are a product's number (w3schools).
+    beside = any(len(part) >= 4 and count(part) for part in _SIGNS.split(word))
+    return plain if not beside and (count(plain) or looks_english(plain)) else None
+
+
 def _is_compound(word: str) -> bool:
-    """Whether two usual words make it up, as many that the list lacks (dickhead, Microsoft)."""
-    return any(is_common(word[:at], 1000) and is_common(word[at:], 1000) for at in range(4, len(word) - 3))
+    return any(is_common(word[:at], 1000) and is_common(word[at:], 1000) for at in range(3, len(word) - 2))
 
 
 # --- words split by signs ---
