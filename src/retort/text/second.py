@@ -326,6 +326,9 @@ def _is_one_word(parts: list[str], written: str) -> bool:
         return False
     if "-" in written and (parts[0].lower() in _PREFIXES or any(len(p) >= 3 and is_common(p, 1000) for p in parts)):
         return False
+    # U-turn, a stammer, a pun.
+    if len(parts) == 2 and "-" in written and len(parts[0]) == 1:
+        return False
     # A slip for the apostrophe.
     if len(parts) == 2 and parts[1].lower() == "s":
         return False
@@ -344,8 +347,8 @@ _MASKED = re.compile(r"(?<![\w*'’@&/#:.\\-])[A-Za-z]+\*{1,4}[A-Za-z]+(?:\*{1,3
 # Censors mask a few words; chance alone would fit many others.
 _FAR_LIKELIER = 10
 _LEAST_SEEN = 3
-# Nobody masks `where`.
-_NEVER_MASKED = 1_000_000
+# Nobody masks `where` or `people`.
+_NEVER_MASKED = 2_000_000
 
 
 def masked_words(text: str) -> Iterator[Edit]:
