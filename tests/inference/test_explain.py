@@ -189,3 +189,10 @@ def test_the_insult_weighs_most_in_what_an_arm_has_learnt(tiny_run: Path, arm: s
     text = "The good driver found the market early, MORON!"
     words = weigh(Classifier.load(tiny_run / arm), text)[1]
     assert shown(text, [max(words, key=lambda word: word.weight)]) == ["MORON"]
+
+
+def test_the_words_are_those_that_the_model_reads(adding: Any) -> None:
+    text = "a f.o.ol, he said"
+    assert "f.o.ol" in shown(text, weigh(adding, text)[1])
+    adding.normaliser_version = 1
+    assert "f.o.ol" not in shown(text, weigh(adding, text)[1])
