@@ -14,7 +14,7 @@ from retort.errors import ConfigError, DataError
 from retort.inference.explain import Highlight, Rule, highlights, weigh
 from retort.inference.passages import MOST_CHARACTERS, MOST_WORDS
 from retort.inference.predictor import Classifier
-from retort.text import is_blank, normalised_text
+from retort.text import VERSION, is_blank, normalised_text
 
 ADDS = {"fool": 4.0, "rotten": 2.5, "kind": -1.0}
 FAMILY = "\U0001f468\u200d\U0001f469\u200d\U0001f467"
@@ -27,6 +27,7 @@ class Adding:
     attributes = ("toxicity", "insult")
     primary = "toxicity"
     format = "tfidf"
+    normaliser_version = VERSION
 
     def __init__(self) -> None:
         self.calls: list[list[str]] = []
@@ -188,3 +189,10 @@ def test_the_insult_weighs_most_in_what_an_arm_has_learnt(tiny_run: Path, arm: s
     text = "The good driver found the market early, MORON!"
     words = weigh(Classifier.load(tiny_run / arm), text)[1]
     assert shown(text, [max(words, key=lambda word: word.weight)]) == ["MORON"]
+
+
+def test_the_words_are_those_that_the_model_reads(adding: Any) -> None:
+    text = "a f.o.ol, he said"
+    assert "f.o.ol" in shown(text, weigh(adding, text)[1])
+    adding.normaliser_version = 1
+    assert "f.o.ol" not in shown(text, weigh(adding, text)[1])

@@ -129,3 +129,22 @@ def test_a_loader_is_one_new_module(tiny_run: Path, tmp_path: Path, monkeypatch:
         {"role": "student", "loader": "constant", "task": default_task().as_dict()},
     )
     assert Classifier.load(folder).format == "constant"
+
+
+@pytest.mark.parametrize("arm", ["odd", "lora", "tfidf", "static", "fp32"])
+def test_a_model_reads_texts_as_they_were_normalised_for_its_training(
+    tiny_run: Path, tiny_exports: Path, tmp_path: Path, arm: str
+) -> None:
+    source = tiny_exports / arm if arm == "fp32" else tiny_run / arm
+    if not source.is_dir():
+        pytest.skip(f"the tiny run has no {arm}")
+    folder = shutil.copytree(source, tmp_path / arm)
+    # Version 1 undoes the zero alone, version 2 the full stops as well, version 0 nothing.
+    text = "the g0od go.o.d bus"
+    read = {0: text, 1: "the good go.o.d bus", 2: "the good good bus"}
+    plain = Classifier.load(rewritten(folder, {"normaliser_version": 0})).uncalibrated([*read.values()])
+    for version in read:
+        classifier = Classifier.load(rewritten(folder, {"normaliser_version": version}))
+        assert classifier.normaliser_version == version
+        np.testing.assert_allclose(classifier.uncalibrated([text])[0], plain[version], atol=1e-6)
+    assert abs(plain[0] - plain[1]).max() > 1e-6 < abs(plain[1] - plain[2]).max()

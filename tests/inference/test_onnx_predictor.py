@@ -215,7 +215,7 @@ def test_a_model_with_other_inputs_is_refused(copied: Path) -> None:
     [
         ({"attributes": ["toxicity"]}, "logits of 1 attributes"),
         ({"format": "onnx fp4"}, "format 'onnx fp4'"),
-        ({"normaliser_version": 0}, "normalised by version 0"),
+        ({"normaliser_version": 99}, "normalised by version 99"),
     ],
 )
 def test_a_retort_json_that_does_not_fit_the_model_is_refused(

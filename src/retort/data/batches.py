@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from tokenizers import Tokenizer
 
-from retort.text import LONGEST_WORD, normalised_text
+from retort.text import LONGEST_WORD, VERSION, normalised_text
 
 # Padded lengths in tokens; longer comments are padded to a multiple of `_STEP_BEYOND`. On real comments of at most
 # 256 tokens, padding adds 14 % of tokens; with steps of 32 and 128 it added 34 %.
@@ -110,12 +110,14 @@ def encode(texts: Sequence[str], tokenizer: Tokenizer, max_length: int) -> Token
     return Tokens.joined([frame.around(ids[:room]) for ids in bare], frame.pad_id)
 
 
-def token_ids(texts: Sequence[str], tokenizer: Tokenizer, *, enough: int | None = None) -> list[Ids]:
+def token_ids(
+    texts: Sequence[str], tokenizer: Tokenizer, *, enough: int | None = None, version: int = VERSION
+) -> list[Ids]:
     """The token ids of each normalised text, without [CLS] and [SEP].
 
-    With `enough`, reading of a text stops once it has at least so many tokens.
+    With `enough`, reading of a text stops once it has at least so many tokens. version: of normalising.
     """
-    parts = [_parts(normalised_text(text)) for text in texts]
+    parts = [_parts(normalised_text(text, version)) for text in texts]
     found: list[list[int]] = [[] for _ in texts]
     unread = list(range(len(texts)))
     while unread:

@@ -62,7 +62,8 @@ class Source:
 
     def scorer(self) -> WindowedModel:
         """The classifier as it is served before the export."""
-        return torch_model(self.model, self.folder, int(self.about["max_length"]))
+        version = self.about["normaliser_version"]
+        return torch_model(self.model, self.folder, int(self.about["max_length"]), version=version)
 
 
 def read_source(folder: Path) -> Source:

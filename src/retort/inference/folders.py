@@ -56,7 +56,7 @@ def checked_about(folder: Path) -> dict[str, Any]:
     """What a model folder records in retort.json, or what follows from the config of a classifier made elsewhere.
 
     Raises ModelError when there is no such folder or it holds no model, when a key is missing, when a file differs
-    from the manifest, or when the model was made for texts normalised by another version.
+    from the manifest, or when the model was made for texts normalised by a version that this one does not know.
     """
     _require_folder(folder)
     if not (folder / runs.RETORT).is_file():
@@ -67,10 +67,10 @@ def checked_about(folder: Path) -> dict[str, Any]:
         raise ModelError(f"{folder / runs.RETORT}: without {', '.join(missing)}; take a whole copy of the arm")
     if (folder / runs.MANIFEST).is_file():
         runs.check_manifest(folder)
-    if about["normaliser_version"] != text.VERSION:
+    if about["normaliser_version"] not in text.VERSIONS:
         raise ModelError(
             f"{folder}: trained on texts normalised by version {about['normaliser_version']}, "
-            f"this retort has version {text.VERSION}; use the retort that made it, or train again"
+            f"this retort has {text.VERSION} and earlier ones; use the retort that made it, or train again"
         )
     return about
 

@@ -72,7 +72,8 @@ def onnx_model(
     _require_files(folder)
     session = open_session(folder / runs.ONNX_MODEL, threads)
     _require_interface(session, len(about["attributes"]), folder)
-    reader = Reader(read_tokenizer(folder / runs.TOKENIZER), int(about["max_length"]), truncate=truncate)
+    tokenizer = read_tokenizer(folder / runs.TOKENIZER)
+    reader = Reader(tokenizer, int(about["max_length"]), truncate=truncate, version=about["normaliser_version"])
     return WindowedModel(reader, OnnxScorer(session, int8=form == INT8))
 
 

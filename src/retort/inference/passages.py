@@ -50,7 +50,7 @@ def read_comment(classifier: Classifier, column: int, text: str) -> Comment:
     Of a longer one, the passages with the highest probability of the attribute in `column` when rated alone. Raises
     DataError for a blank text.
     """
-    normal = normalise(text)
+    normal = normalise(text, classifier.normaliser_version)
     words = words_of(normal.text)
     if len(words) <= MOST_WORDS and len(normal.text) <= MOST_CHARACTERS:
         probability = float(classifier.probabilities([normal.text])[0, column])

@@ -60,7 +60,8 @@ class Classifier:
     has none. format: torch, onnx fp32, onnx int8, static or tfidf. max_length: tokens of one window. model: gives its
     own probabilities, which `calibration` makes those of every answer. review_bands: attribute -> share of the
     comments -> probabilities between which people should look; review: that of the primary attribute in use, if any.
-    device: what it runs on, as torch names it. Safe to call from several threads.
+    device: what it runs on, as torch names it. normaliser_version: that of the texts which it was trained on. Safe to
+    call from several threads.
     """
 
     arm: str
@@ -75,6 +76,7 @@ class Classifier:
     review_bands: Mapping[str, Mapping[str, Band]] = field(default_factory=dict)
     review: Band | None = None
     device: str = "cpu"
+    normaliser_version: int = text.VERSION
 
     @classmethod
     def load(
@@ -102,6 +104,7 @@ class Classifier:
             recorded_calibration(path, about),
             recorded_bands(path, about),
             device=loaded.device,
+            normaliser_version=about["normaliser_version"],
         )
 
     @property

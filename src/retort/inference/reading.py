@@ -15,6 +15,7 @@ from tokenizers import Tokenizer
 from retort.data.batches import Frame, Ids, Integers, Tokens, prepared_tokenizer, token_ids
 from retort.errors import ModelError
 from retort.evaluation.probability import sigmoid
+from retort.text import VERSION
 
 Probabilities = npt.NDArray[np.float64]
 Booleans = npt.NDArray[np.bool_]
@@ -72,20 +73,25 @@ class Readings:
 class Reader:
     """Cuts comments into windows of at most `max_length` tokens, [CLS] and [SEP] included.
 
-    With `truncate` each comment has one window, its beginning.
+    With `truncate` each comment has one window, its beginning. version: that of normalising which the model was
+    trained with.
     """
 
-    def __init__(self, tokenizer: Tokenizer, max_length: int, *, truncate: bool = False) -> None:
+    def __init__(
+        self, tokenizer: Tokenizer, max_length: int, *, truncate: bool = False, version: int = VERSION
+    ) -> None:
         self.tokenizer = tokenizer
         self.max_length = max_length
         self.truncate = truncate
+        self.version = version
         self._frame = Frame.of(tokenizer)
         self._room = self._frame.room(max_length)
         self._unknown_id = tokenizer.token_to_id(getattr(tokenizer.model, "unk_token", None) or "[UNK]")
 
     def read(self, texts: Sequence[str]) -> Readings:
         """The windows of every text. Texts are normalised here."""
-        bare = token_ids(texts, self.tokenizer, enough=self._room + 1 if self.truncate else None)
+        enough = self._room + 1 if self.truncate else None
+        bare = token_ids(texts, self.tokenizer, enough=enough, version=self.version)
         truncated = np.asarray([self.truncate and len(ids) > self._room for ids in bare], np.bool_)
         if self.truncate:
             bare = [ids[: self._room] for ids in bare]

@@ -12,6 +12,7 @@ from retort.inference.reading import Reader, WindowedModel
 from retort.models.classifier import load_tokenizer
 from retort.models.first_token import use_first_token
 from retort.models.forward import logits
+from retort.text import VERSION
 
 FORMAT = "torch"
 
@@ -37,12 +38,13 @@ def torch_model(
     threads: int | None = None,
     truncate: bool = False,
     device: torch.device | None = None,
+    version: int = VERSION,
 ) -> WindowedModel:
     """Scores whole comments with `model`, which is permanently restricted to the first token in its last layer.
 
     threads: set for the whole process, as torch has one number of threads. truncate: read one window per comment.
-    device: where the model is moved; without one it stays where it is. Raises ModelError when the tokenizer cannot be
-    loaded.
+    device: where the model is moved; without one it stays where it is. version: of normalising. Raises ModelError when
+    the tokenizer cannot be loaded.
     """
     if threads is not None:
         torch.set_num_threads(threads)
@@ -50,5 +52,5 @@ def torch_model(
         model.to(device)
     model.eval()
     use_first_token(model)
-    reader = Reader(load_tokenizer(tokenizer_folder), max_length, truncate=truncate)
+    reader = Reader(load_tokenizer(tokenizer_folder), max_length, truncate=truncate, version=version)
     return WindowedModel(reader, TorchScorer(model))

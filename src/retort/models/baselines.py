@@ -14,7 +14,7 @@ from sklearn.metrics import average_precision_score
 
 from retort import runs
 from retort.errors import ModelError
-from retort.text import normalised_text
+from retort.text import VERSION, normalised_text
 
 # Inverse regularisation strengths tried on validation.
 STRENGTHS = (0.3, 1.0, 3.0, 10.0, 30.0)
@@ -34,12 +34,18 @@ def majority_probabilities(labels: Labels, rows: int) -> Matrix:
 
 
 class TfidfClassifier:
-    """Words and word pairs weighted by TF-IDF, and a logistic regression for each attribute."""
+    """Words and word pairs weighted by TF-IDF, and a logistic regression for each attribute.
 
-    def __init__(self, vectorizer: TfidfVectorizer, coefficients: Matrix, intercepts: Matrix) -> None:
+    version: that of normalising which it was fitted with.
+    """
+
+    def __init__(
+        self, vectorizer: TfidfVectorizer, coefficients: Matrix, intercepts: Matrix, version: int = VERSION
+    ) -> None:
         self._vectorizer = vectorizer
         self._coefficients = coefficients
         self._intercepts = intercepts
+        self._version = version
 
     @classmethod
     def fitted(
@@ -66,13 +72,13 @@ class TfidfClassifier:
 
     def logits(self, texts: Sequence[str]) -> Matrix:
         """(n, n_attributes) of n texts, which are normalised here."""
-        features = self._vectorizer.transform([normalised_text(text) for text in texts])
+        features = self._vectorizer.transform([normalised_text(text, self._version) for text in texts])
         result: Matrix = features @ self._coefficients.T + self._intercepts
         return result
 
     def count_words(self, text: str) -> tuple[int, int]:
         """The number of words in the normalised text, and how many of them are not in the vocabulary."""
-        normal = self._vectorizer.build_preprocessor()(normalised_text(text))
+        normal = self._vectorizer.build_preprocessor()(normalised_text(text, self._version))
         words = self._vectorizer.build_tokenizer()(normal)
         return len(words), sum(word not in self._vectorizer.vocabulary_ for word in words)
 
@@ -93,14 +99,14 @@ class TfidfClassifier:
         save_file(arrays, folder / runs.TFIDF_WEIGHTS)
 
     @classmethod
-    def load(cls, folder: Path) -> "TfidfClassifier":
+    def load(cls, folder: Path, version: int = VERSION) -> "TfidfClassifier":
         """A saved classifier. Raises ModelError when a file is missing or broken."""
         try:
             words = json.loads((folder / runs.VOCABULARY).read_text("utf-8"))
             arrays = load_file(folder / runs.TFIDF_WEIGHTS)
             vectorizer = _vectorizer(words)
             vectorizer.idf_ = arrays["inverse_document_frequencies"]
-            return cls(vectorizer, arrays["coefficients"], arrays["intercepts"])
+            return cls(vectorizer, arrays["coefficients"], arrays["intercepts"], version)
         except Exception as error:  # safetensors raises its own kind for a broken file
             raise ModelError(f"{folder}: not a whole tfidf arm ({error}); take a whole copy") from error
 

@@ -17,7 +17,13 @@ def load(folder: Path, about: Mapping[str, Any], threads: int | None, truncate: 
     """See `Loader.load`."""
     where = torch_device(device)
     model = torch_model(
-        load_adapted(folder, about), folder, int(about["max_length"]), threads=threads, truncate=truncate, device=where
+        load_adapted(folder, about),
+        folder,
+        int(about["max_length"]),
+        threads=threads,
+        truncate=truncate,
+        device=where,
+        version=about["normaliser_version"],
     )
     return Loaded(FORMAT, model, str(where))
 

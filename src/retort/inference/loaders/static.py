@@ -25,7 +25,7 @@ def load(folder: Path, about: Mapping[str, Any], threads: int | None, truncate: 
     tokenizer = read_tokenizer(folder / runs.TOKENIZER)
     if tokenizer.get_vocab_size() > len(weights.vectors):
         raise ModelError(f"{folder}: its tokenizer knows more tokens than it has vectors; take a whole copy")
-    reader = Reader(tokenizer, int(about["max_length"]), truncate=truncate)
+    reader = Reader(tokenizer, int(about["max_length"]), truncate=truncate, version=about["normaliser_version"])
     return Loaded(FORMAT, WindowedModel(reader, StaticScorer(weights)))
 
 

@@ -18,14 +18,14 @@ FORMAT = "tfidf"
 
 def load(
     folder: Path,
-    about: Mapping[str, Any],  # noqa: ARG001
+    about: Mapping[str, Any],
     threads: int | None,  # noqa: ARG001
     truncate: bool,  # noqa: ARG001
     device: str,
 ) -> Loaded:
     """See `Loader.load`."""
     require_cpu(device, folder, "TF-IDF")
-    classifier = TfidfClassifier.load(folder)
+    classifier = TfidfClassifier.load(folder, about["normaliser_version"])
 
     def model(texts: Sequence[str]) -> Scored:
         words, unknown = np.asarray([classifier.count_words(text) for text in texts], np.int64).T

@@ -1,4 +1,4 @@
-"""Disguised words come out plain, everything else comes out as it went in, and the way back is kept."""
+"""Version 1 stays what it was, for the models that were trained with it."""
 
 import csv
 import time
@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from retort.text import fold, is_blank, normalise, normalised_text
+from retort import text as texts
+from retort.text import Normalised
 
 DISGUISED = [
     ("you are s t u p i d", "you are stupid"),
@@ -59,6 +60,17 @@ ORDINARY = [
     "tabs\tand\r\nnew lines\x0b\x0c",
     "",
 ]
+
+
+def normalise(text: str) -> Normalised:
+    """By version 1."""
+    return texts.normalise(text, 1)
+
+
+def normalised_text(text: str) -> str:
+    """By version 1."""
+    return texts.normalised_text(text, 1)
+
 
 # What disguises are made of, so that chance puts them together.
 TRICKY = st.text(
@@ -143,21 +155,10 @@ def test_a_long_text_is_normalised_in_linear_time(text: str) -> None:
     assert time.perf_counter() - begin < 5
 
 
-def test_fold_joins_texts_that_differ_in_case_width_and_whitespace_only() -> None:
-    assert fold(" Hello\n\tWORLD ") == fold("hello \uff37orld") == "hello world"
-    assert fold("Stra\u00dfe") == fold("STRASSE")
-    assert fold("hello world") != fold("helloworld")
-
-
-def test_blank_is_a_text_without_visible_characters() -> None:
-    assert all(is_blank(text) for text in ("", " \n\t", "\u200b\ufeff", "\x00 \u00a0", "\u2800"))
-    assert not any(is_blank(text) for text in (".", " a ", "\u4f60", "\u2764"))
-
-
 def test_at_least_98_percent_of_real_comments_are_unchanged(real_data: Path) -> None:
-    texts = []
+    rows = []
     for name in ("civil_comments/train.csv", "civil_comments/dev.csv", "toxic_spans/trial.csv"):
         with (real_data / name).open(encoding="utf-8", newline="") as file:
-            texts += [row["text"] for row in csv.DictReader(file)][::4]
-    changed = sum(normalised_text(text) != text for text in texts)
-    assert changed <= 0.02 * len(texts), f"{changed} of {len(texts)}"
+            rows += [row["text"] for row in csv.DictReader(file)][::4]
+    changed = sum(normalised_text(text) != text for text in rows)
+    assert changed <= 0.02 * len(rows), f"{changed} of {len(rows)}"
