@@ -13,6 +13,7 @@ COMMANDS = [c.callback.__name__ for c in app.registered_commands if c.callback]
 def test_the_commands_are_those_that_work() -> None:
     assert COMMANDS == [
         "compare", "predict", "evaluate", "presets", "data", "export", "score", "bench", "serve", "calibrate",
+        "audit",
     ]  # fmt: skip
     listed = retort("--help").out
     assert all(re.search(rf"^\s+{name}\s", listed, re.MULTILINE) for name in COMMANDS)
@@ -38,7 +39,7 @@ def test_every_option_has_a_help_text(command: str) -> None:
 
 
 def test_every_command_that_reads_a_file_takes_columns_and_hides_the_former_flags() -> None:
-    for command in ("compare", "evaluate", "data", "export", "bench", "calibrate", "score"):
+    for command in ("compare", "evaluate", "data", "export", "bench", "calibrate", "score", "audit"):
         shown = retort(command, "--help").out
         assert "--column" in shown, command
         assert "-column" not in shown.replace("--column", ""), command

@@ -13,7 +13,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from retort.cli import bench, calibrate, compare, data, evaluate, export, predict, presets, score, serve
+from retort.cli import audit, bench, calibrate, compare, data, evaluate, export, predict, presets, score, serve
 from retort.errors import INTERRUPTED, ResourceError, RetortError, RunError
 from retort.extras import install_line
 
@@ -46,6 +46,7 @@ app.command()(score.score)
 app.command()(bench.bench)
 app.command()(serve.serve)
 app.command()(calibrate.calibrate)
+app.command()(audit.audit)
 
 
 class _Stopped(BaseException):

@@ -76,6 +76,11 @@ def reads_texts(command: Callable[..., None]) -> Callable[..., None]:
     return _with_columns(command, (TEXT, ID), allowed=(TEXT, ID))
 
 
+def names_suite_columns(command: Callable[..., None]) -> Callable[..., None]:
+    """As `reads_a_file`, for a command that reads a suite: `data.suite.read_suite` checks the names."""
+    return _with_columns(command, (), allowed=None)
+
+
 def _with_columns(
     command: Callable[..., None], former: Sequence[str], allowed: Sequence[str] | None
 ) -> Callable[..., None]:

@@ -3,6 +3,7 @@
 import math
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from rich import box
@@ -11,6 +12,8 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from retort.report.audit.result import Audit
+from retort.report.audit.tables import models_table
 from retort.report.bench.tables import ceilings_table, speed_table
 from retort.report.comparison import Comparison
 from retort.report.comparison_tables import (
@@ -75,6 +78,11 @@ def print_bench(result: Mapping[str, Any]) -> None:
     """Every arm and format, and the ceilings of the machine."""
     for title, table in (("Speed", speed_table(result)), ("The machine's ceilings", ceilings_table(result))):
         _print(_console(), title, table)
+
+
+def print_audit(result: Mapping[str, Any], folder: Path) -> None:
+    """What each model of an audit fails, misses and flags."""
+    _print(_console(), "Judged wrongly, with 95 % intervals", models_table(Audit(result, (), folder)))
 
 
 def _console() -> Console:

@@ -38,7 +38,7 @@ def check(chunk: NamedChunk) -> CheckedRows:
     """The rows of a chunk with their faults."""
     columns, raw = chunk.columns, chunk.raw
     parsed = [place for place in range(raw.count) if place not in raw.broken]
-    ratings = {name: _numbers(chunk.cells(name)) for name in columns.rated}
+    ratings = {name: numbers_of(chunk.cells(name)) for name in columns.rated}
     suspect = _suspect(ratings, columns.primary, len(parsed))
     texts = chunk.cells(TEXT)
     faults = {chunk.numbers[place]: fault for place, fault in raw.broken.items()}
@@ -81,7 +81,7 @@ _UNPARSABLE = -math.inf
 _NOTHING = ("", "nan", "na", "n/a", "null", "none")
 
 
-def _numbers(cells: Cells) -> np.ndarray:
+def numbers_of(cells: Cells) -> np.ndarray:
     """(len(cells),) float64, NaN for an empty cell. Each distinct cell is parsed once: ratings are few and coarse."""
     if isinstance(cells, np.ndarray):
         return cells.astype(np.float64)

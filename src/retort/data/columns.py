@@ -60,10 +60,10 @@ def find_columns(
         elif name in columns or name in (TEXT, task.primary):
             looked_for = " or ".join(repr(header) for header in known)
             raise DataError(
-                f"{where}: no column {looked_for}; found {_listed(found)}. Name it with --column {name}=HEADER."
+                f"{where}: no column {looked_for}; found {listed(found)}. Name it with --column {name}=HEADER."
             )
     identities = {name: by_header[name] for name in task.identities.columns if labelled and name in by_header}
-    _refuse_repeated(found, [*headers.values(), *identities.values()], where)
+    refuse_repeated(found, [*headers.values(), *identities.values()], where)
     return Columns(headers | identities, task.in_order(headers), tuple(identities), task.primary if labelled else None)
 
 
@@ -71,13 +71,14 @@ def _found(known: Sequence[str], by_header: Mapping[str, str]) -> list[str]:
     return [by_header[header.casefold()] for header in known if header.casefold() in by_header]
 
 
-def _refuse_repeated(found: Sequence[str], needed: Sequence[str], where: str) -> None:
+def refuse_repeated(found: Sequence[str], needed: Sequence[str], where: str) -> None:
+    """Raises DataError when a needed header is in `found` more than once."""
     for header in needed:
         if list(found).count(header) > 1:
             raise DataError(f"{where}: {list(found).count(header)} columns are called {header!r}; rename all but one")
 
 
-def _listed(found: Sequence[str]) -> str:
-    """Headers, shortened: in a file without a header line the first comment is in their place."""
+def listed(found: Sequence[str]) -> str:
+    """Headers for an error, shortened: in a file without a header line the first comment is in their place."""
     shown = ", ".join(repr(header if len(header) <= 30 else header[:27] + "...") for header in found[:50])
     return (shown or "nothing") + (f" and {len(found) - 50} more" if len(found) > 50 else "")

@@ -5,7 +5,7 @@ from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from retort.data.chunks import Cells, ChunkLimit, RawChunk
+from retort.data.chunks import Cells, Choose, ChunkLimit, RawChunk
 from retort.data.columns import Columns, find_columns
 from retort.data.formats import format_of
 from retort.data.packing import ending
@@ -41,10 +41,18 @@ def read_chunks(
         chosen.append(find_columns(headers, columns, task, str(path), labelled=labelled))
         return list(chosen[0].headers.values())
 
+    for numbers, raw in read_raw(path, choose, limit):
+        yield NamedChunk(chosen[0], numbers, raw)
+
+
+def read_raw(
+    path: Path, choose: Choose, limit: ChunkLimit | None = None
+) -> Generator[tuple[range, RawChunk], None, None]:
+    """As `read_chunks`, with the headers that `choose` returns: (the numbers of the rows, the rows)."""
     number = 1
     try:
         for raw in format_of(path).read(path, choose, limit or ChunkLimit()):
-            yield NamedChunk(chosen[0], range(number, number + raw.count), raw)
+            yield range(number, number + raw.count), raw
             number += raw.count
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(

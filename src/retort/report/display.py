@@ -150,6 +150,11 @@ def counted(count: int, noun: str, plural: str | None = None) -> str:
     return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
 
 
+def plain(name: str) -> str:
+    """A name from a file as words: `spelling_variants` without its dashes."""
+    return name.replace("_", " ")
+
+
 def listed(names: list[str]) -> str:
     """`a, b and c`."""
     return " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else "".join(names)

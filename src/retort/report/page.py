@@ -35,7 +35,7 @@ def write_report(folder: Path) -> None:
     plots = folder / runs.PLOTS
     plots.mkdir(exist_ok=True)
     filled = [found for section in all_sections() if (found := _filled(section, run, plots))]
-    (folder / runs.COMPARISON_TABLE).write_text(_squeezed(_document("md", "comparison.md.j2", run, filled)), "utf-8")
+    (folder / runs.COMPARISON_TABLE).write_text(squeezed(_document("md", "comparison.md.j2", run, filled)), "utf-8")
     (folder / runs.REPORT).write_text(_document("html", "report.html.j2", run, filled), "utf-8")
 
 
@@ -67,6 +67,6 @@ def _body(form: Form, filled: _Filled) -> Markup:
     return Markup(template.render(filled.content, plots=filled.plots).strip())
 
 
-def _squeezed(text: str) -> str:
+def squeezed(text: str) -> str:
     """Markdown without the runs of empty lines that the building blocks leave between them."""
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"

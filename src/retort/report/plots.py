@@ -40,20 +40,26 @@ class Drawn:
 
 
 def draw_plot(plot: Plot, run: Run, folder: Path) -> Drawn | None:
-    """Draws a plot, or returns None when the run has no data for it.
+    """Draws a plot, or returns None when the run has no data for it; files as `drawn` writes them."""
+    task, seeds = run.comparison.task, len(run.comparison.seeds)
+    first = f" Drawn: the first of {seeds} seeds." if seeds > 1 else ""
+    caption = plot.caption.format(positive=task.adjective, negative=task.negative_adjective, first=first)
+    return drawn(plot.name, plot.title, caption, lambda theme, narrow: plot.draw(run, theme, narrow), folder)
+
+
+def drawn(
+    name: str, title: str, caption: str, draw: Callable[[Theme, bool], Figure | None], folder: Path
+) -> Drawn | None:
+    """A plot drawn by `draw(theme, narrow)`; None when that draws nothing.
 
     Writes NAME.svg (which follows the reader's light or dark setting), NAME.png and NAME-dark.png into `folder`.
     """
-    with canvas.settings(plot.name):
-        wide, narrow = plot.draw(run, ADAPTIVE, False), plot.draw(run, ADAPTIVE, True)
+    with canvas.settings(name):
+        wide, narrow = draw(ADAPTIVE, False), draw(ADAPTIVE, True)
         if wide is None or narrow is None:
             return None
-        svg = adapted(canvas.as_svg(wide, plot.name))
-        narrow_svg = adapted(canvas.as_svg(narrow, f"{plot.name}-narrow"))
-        (folder / f"{plot.name}.svg").write_text(standalone(svg), "utf-8")
-        canvas.write_pngs(wide, folder, plot.name)
-    task = run.comparison.task
-    seeds = len(run.comparison.seeds)
-    first = f" Drawn: the first of {seeds} seeds." if seeds > 1 else ""
-    caption = plot.caption.format(positive=task.adjective, negative=task.negative_adjective, first=first)
-    return Drawn(plot.name, plot.title, caption, svg, narrow_svg)
+        svg = adapted(canvas.as_svg(wide, name))
+        narrow_svg = adapted(canvas.as_svg(narrow, f"{name}-narrow"))
+        (folder / f"{name}.svg").write_text(standalone(svg), "utf-8")
+        canvas.write_pngs(wide, folder, name)
+    return Drawn(name, title, caption, svg, narrow_svg)

@@ -14,7 +14,7 @@ from retort.report.comparison import Comparison
 
 # The palette of Okabe and Ito (2008, https://jfly.uni-koeln.de/color/), lightened on a dark ground; yellow
 # is darkened on a light ground, to be visible.
-_HUES = ("orange", "blue", "vermillion", "green", "purple", "sky", "olive")
+HUES = ("orange", "blue", "vermillion", "green", "purple", "sky", "olive")
 _LIGHT = {
     "ink": "#1b1e23", "muted": "#626973", "grid": "#dcdfe3", "paper": "#ffffff",
     "blue": "#0072b2", "vermillion": "#d55e00", "green": "#009e73", "purple": "#b4548f",
@@ -56,7 +56,7 @@ class Mark:
 
 _DOTTED = (0, (1.2, 1.6))
 _LINES: tuple[Any, ...] = ("-", (0, (5, 2)), _DOTTED, (0, (5, 1.6, 1.2, 1.6)))
-_MARKERS = "os^Dv<>ph*"
+MARKERS = "os^Dv<>ph*"
 
 
 def marks(comparison: Comparison) -> dict[str, Mark]:
@@ -66,13 +66,13 @@ def marks(comparison: Comparison) -> dict[str, Mark]:
     """
     result: dict[str, Mark] = {}
     hues, members = {comparison.teacher: "ink", comparison.constant: "muted"}, Counter[str]()
-    spare = itertools.cycle(_HUES)
+    spare = itertools.cycle(HUES)
     for index, arm in enumerate(comparison.arms):
         family = arm.partition("-")[0]
         if family not in hues:
             hues[family] = next(spare)
         line = _DOTTED if arm == comparison.constant else _LINES[members[family] % len(_LINES)]
-        result[arm] = Mark(hues[family], _MARKERS[index % len(_MARKERS)], line)
+        result[arm] = Mark(hues[family], MARKERS[index % len(MARKERS)], line)
         members[family] += 1
     return result
 
