@@ -24,9 +24,32 @@ _LOOK_ALIKES = str.maketrans("aceiopsxyABCEHIKMOPTXY", "асеіорѕхуАВС
 _LEET = str.maketrans("aeiostAEIOST", "431057431057")
 # The keys beside each key of a QWERTY keyboard, in its row and in those above and below.
 _NEIGHBOURS = {
-    **{"q": "wa", "w": "qes", "e": "wrd", "r": "etf", "t": "ryg", "y": "tuh", "u": "yij", "i": "uok", "o": "ipl"},
-    **{"p": "ol", "a": "qsz", "s": "awdx", "d": "sefc", "f": "drgv", "g": "fthb", "h": "gyjn", "j": "hukm"},
-    **{"k": "jil", "l": "kop", "z": "asx", "x": "zsdc", "c": "xdfv", "v": "cfgb", "b": "vghn", "n": "bhjm", "m": "njk"},
+    "q": "wa",
+    "w": "qes",
+    "e": "wrd",
+    "r": "etf",
+    "t": "ryg",
+    "y": "tuh",
+    "u": "yij",
+    "i": "uok",
+    "o": "ipl",
+    "p": "ol",
+    "a": "qsz",
+    "s": "awdx",
+    "d": "sefc",
+    "f": "drgv",
+    "g": "fthb",
+    "h": "gyjn",
+    "j": "hukm",
+    "k": "jil",
+    "l": "kop",
+    "z": "asx",
+    "x": "zsdc",
+    "c": "xdfv",
+    "v": "cfgb",
+    "b": "vghn",
+    "n": "bhjm",
+    "m": "njk",
 }
 BEFORE = ("Thank you all for the lovely afternoon.", "I love this warm weather.", "What a beautiful garden that is.")
 AFTER = ("Have a lovely weekend, everyone.", "Thanks, I love this place.", "Good luck with the new kitchen.")
@@ -77,7 +100,7 @@ def attacked(text: str, words: Sequence[Span], attack: Attack, seed: int) -> str
 
 
 def _after_each(sign: str) -> Apply:
-    return lambda word, rng: sign.join(word)
+    return lambda word, _: sign.join(word)
 
 
 def _inside(word: str, sign: str, rng: random.Random) -> str:
@@ -138,7 +161,7 @@ def _accented(word: str, rng: random.Random) -> str:
     return "".join(c + rng.choice(MARKS) if c.lower() in "aeiouncsyz" else c for c in word)
 
 
-def _negated(text: str, rng: random.Random) -> str:
+def _negated(text: str, _: random.Random) -> str:
     """The opposite: "you are" <-> "you are not"; a text without a form of "to be" is denied as a whole."""
     if text.startswith(_DENIED):
         return text[len(_DENIED) :]
@@ -151,8 +174,8 @@ def _negated(text: str, rng: random.Random) -> str:
 
 _ALL = (
     Attack("zero_width", "an invisible character between letters", True, _after_each(ZERO_WIDTH)),
-    Attack("homoglyph", "Cyrillic letters that look the same", True, lambda word, rng: word.translate(_LOOK_ALIKES)),
-    Attack("leet", "digits for letters", True, lambda word, rng: word.translate(_LEET)),
+    Attack("homoglyph", "Cyrillic letters that look the same", True, lambda word, _: word.translate(_LOOK_ALIKES)),
+    Attack("leet", "digits for letters", True, lambda word, _: word.translate(_LEET)),
     Attack("spacing", "a space between letters", True, _after_each(" ")),
     Attack("repeats", "a letter three to five times", True, _repeated),
     Attack("typo", "a letter replaced by its neighbour on the keyboard", True, _mistyped),
@@ -162,7 +185,7 @@ _ALL = (
     Attack("diacritics", "accents on letters", True, _accented),
     Attack("punctuation", "a sign inside the word", True, _one_inside(SIGNS)),
     Attack("emoji", "an emoji inside the word", True, _one_inside(EMOJI)),
-    Attack("html", "HTML entities for letters", True, lambda word, rng: "".join(f"&#{ord(c)};" for c in word)),
+    Attack("html", "HTML entities for letters", True, lambda word, _: "".join(f"&#{ord(c)};" for c in word)),
     Attack("split", "the word split in two by a space", True, _one_inside(" ")),
     Attack("padding_before", "a friendly sentence before", False, lambda text, rng: f"{rng.choice(BEFORE)} {text}"),
     Attack("padding_after", "a friendly sentence after", False, lambda text, rng: f"{text} {rng.choice(AFTER)}"),

@@ -110,12 +110,15 @@ def encode(texts: Sequence[str], tokenizer: Tokenizer, max_length: int) -> Token
     return Tokens.joined([frame.around(ids[:room]) for ids in bare], frame.pad_id)
 
 
-def token_ids(texts: Sequence[str], tokenizer: Tokenizer, *, enough: int | None = None) -> list[Ids]:
+def token_ids(
+    texts: Sequence[str], tokenizer: Tokenizer, *, enough: int | None = None, normalise: bool = True
+) -> list[Ids]:
     """The token ids of each normalised text, without [CLS] and [SEP].
 
-    With `enough`, reading of a text stops once it has at least so many tokens.
+    With `enough`, reading of a text stops once it has at least so many tokens. normalise: False to read texts as they
+    are, which shows what normalising does; every model was trained with it.
     """
-    parts = [_parts(normalised_text(text)) for text in texts]
+    parts = [_parts(normalised_text(text) if normalise else text) for text in texts]
     found: list[list[int]] = [[] for _ in texts]
     unread = list(range(len(texts)))
     while unread:

@@ -4,9 +4,9 @@ Where speed matters more than the end of long comments, they are truncated to on
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -44,6 +44,15 @@ class Scored:
 Model = Callable[[Sequence[str]], Scored]
 
 
+@runtime_checkable
+class Normalising(Protocol):
+    """A model that normalises texts before it reads them."""
+
+    def unnormalised(self) -> Model:
+        """The same model, reading texts as they are."""
+        ...
+
+
 @dataclass(frozen=True)
 class Readings:
     """The windows of n comments, grouped by comment and in its order.
@@ -75,17 +84,21 @@ class Reader:
     With `truncate` each comment has one window, its beginning.
     """
 
-    def __init__(self, tokenizer: Tokenizer, max_length: int, *, truncate: bool = False) -> None:
+    def __init__(
+        self, tokenizer: Tokenizer, max_length: int, *, truncate: bool = False, normalise: bool = True
+    ) -> None:
         self.tokenizer = tokenizer
         self.max_length = max_length
         self.truncate = truncate
+        self.normalise = normalise
         self._frame = Frame.of(tokenizer)
         self._room = self._frame.room(max_length)
         self._unknown_id = tokenizer.token_to_id(getattr(tokenizer.model, "unk_token", None) or "[UNK]")
 
     def read(self, texts: Sequence[str]) -> Readings:
-        """The windows of every text. Texts are normalised here."""
-        bare = token_ids(texts, self.tokenizer, enough=self._room + 1 if self.truncate else None)
+        """The windows of every text. Texts are normalised here, unless `normalise` is False."""
+        enough = self._room + 1 if self.truncate else None
+        bare = token_ids(texts, self.tokenizer, enough=enough, normalise=self.normalise)
         truncated = np.asarray([self.truncate and len(ids) > self._room for ids in bare], np.bool_)
         if self.truncate:
             bare = [ids[: self._room] for ids in bare]
@@ -98,6 +111,10 @@ class Reader:
             np.asarray([np.count_nonzero(ids == self._unknown_id) for ids in bare], np.int64),
             truncated,
         )
+
+    def unnormalised(self) -> "Reader":
+        """The same, reading texts as they are."""
+        return Reader(self.tokenizer, self.max_length, truncate=self.truncate, normalise=False)
 
     def _windows(self, ids: Ids) -> list[Ids]:
         if len(ids) <= self._room:
@@ -126,6 +143,10 @@ class WindowedModel:
             readings.window_counts,
             readings.truncated,
         )
+
+    def unnormalised(self) -> Model:
+        """See `Normalising`."""
+        return replace(self, reader=self.reader.unnormalised())
 
 
 def read_tokenizer(path: Path) -> Tokenizer:

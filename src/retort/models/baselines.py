@@ -61,9 +61,9 @@ class TfidfClassifier:
         coefficients, intercepts = zip(*((fit.coef_[0], fit.intercept_[0]) for fit in fits), strict=True)
         return cls(vectorizer, np.stack(coefficients), np.array(intercepts))
 
-    def logits(self, texts: Sequence[str]) -> Matrix:
-        """(n, n_attributes) of n texts, which are normalised here."""
-        features = self._vectorizer.transform([normalised_text(text) for text in texts])
+    def logits(self, texts: Sequence[str], *, normalise: bool = True) -> Matrix:
+        """(n, n_attributes) of n texts, which are normalised here; normalise: False to read them as they are."""
+        features = self._vectorizer.transform([normalised_text(text) if normalise else text for text in texts])
         result: Matrix = features @ self._coefficients.T + self._intercepts
         return result
 
