@@ -76,7 +76,7 @@ class Attack:
 
 def words_of(text: str, most: int | None = None) -> list[Span]:
     """Where the words of a text are, apostrophes included and digits not; the first `most` of them."""
-    spans = []
+    spans: list[Span] = []
     for match in _WORD.finditer(text):
         if most is not None and len(spans) == most:
             break

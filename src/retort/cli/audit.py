@@ -32,7 +32,9 @@ def audit(
         ),
     ] = None,
     swap: Annotated[bool, typer.Option("--swap", help="Exchange identity terms for one another.")] = False,
-    attack: Annotated[bool, typer.Option("--attack", help="Disguise the words of the cases.")] = False,
+    attack: Annotated[
+        bool, typer.Option("--attack", help="Disguise the words that matter: recall lost, false alarms gained.")
+    ] = False,
     attack_data: Annotated[
         Path | None,
         typer.Option(

@@ -74,7 +74,7 @@ def run(models: Sequence[AuditedModel], suite: Suite, progress: StageProgress) -
 
 def without_normaliser(model: AuditedModel) -> AuditedModel | None:
     """The model, its texts read as they are, with scores of its own; None where its reading cannot be changed."""
-    inner = model.classifier.model
+    inner: object = model.classifier.model
     if not isinstance(inner, Normalising):
         return None
     classifier = replace(model.classifier, model=inner.unnormalised())
