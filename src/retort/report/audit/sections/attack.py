@@ -16,6 +16,8 @@ TITLE = "Disguised words"
 POSITION = 55
 
 _READINGS = {"with_normaliser": "with the normaliser", "without_normaliser": "without it"}
+_RATES = {"recall_lost": "recall", "false_alarms_gained": "false-positive rate"}
+_CANNOT = "this model cannot be read without the normaliser"
 
 
 def content(audit: Audit) -> dict[str, Any] | None:
@@ -34,6 +36,8 @@ def content(audit: Audit) -> dict[str, Any] | None:
 
 def _table(attack: Mapping[str, Any], measure: str, what: str) -> Table:
     models = attack["models"]
+    originals = (_original(found[reading], measure) for found in models.values() for reading in _READINGS)
+    first = (Cell("as they were"), Cell(display.NOTHING), *originals)
     rows = [
         (
             Cell(display.plain(name), note=facts["description"]),
@@ -45,14 +49,25 @@ def _table(attack: Mapping[str, Any], measure: str, what: str) -> Table:
     columns = [Column(f"{name}, {reading}") for name in models for reading in _READINGS.values()]
     return Table(
         (Column("disguise", numeric=False), Column("rows changed"), *columns),
-        tuple(rows),
-        f"{what}: the same rows disguised and as they were, at the model's threshold, with 95 % intervals.",
+        (first, *rows),
+        f"{what}: the same rows disguised and as they were, at the model's threshold, with 95 % intervals. "
+        f"The first line has the {_RATES[measure]} that this starts from.",
     )
+
+
+def _original(found: Mapping[str, Any] | None, measure: str) -> Cell:
+    """The recall or the false-positive rate on the rows before any disguise."""
+    if found is None:
+        return Cell(display.NOTHING, why=_CANNOT)
+    entry = found["missed" if measure == "recall_lost" else "flagged"]
+    if entry["share"] is None:
+        return Cell(display.NOTHING, why=str(entry["why"]))
+    return Cell(display.percent(1 - entry["share"] if measure == "recall_lost" else entry["share"], 1))
 
 
 def _cell(found: Mapping[str, Any] | None, attack: str, measure: str) -> Cell:
     if found is None:
-        return Cell(display.NOTHING, why="this model cannot be read without the normaliser")
+        return Cell(display.NOTHING, why=_CANNOT)
     entry = found["attacks"][attack][measure]
     if entry["share"] is None:
         return Cell(display.NOTHING, why=str(entry["why"]))
