@@ -42,7 +42,7 @@ def test_a_whole_copy_of_the_teacher_has_no_hidden_loss_layer_by_layer(
         outputs = teacher_outputs(teacher, tokens, targets, tmp_path / "cache.npy" if cached else None)
         with torch.no_grad(), captured(student, [own for own, _ in pairs]) as features_of:
             own = features_of(student(input_ids=ids, attention_mask=mask, output_hidden_states=True))
-        return float(hidden.hidden_state_loss(own, outputs.of(rows, targets, ids, mask), mask)) / 8
+        return hidden.hidden_state_loss(own, outputs.of(rows, targets, ids, mask), mask).mean().item()
 
     def source(*layers: int) -> tuple[FeaturePair, ...]:
         return hidden.pairs(len(layers), layers, 4, hidden.Settings(hidden_match="source"))

@@ -41,6 +41,7 @@ def simulate(
         for arm, metric in itertools.product(all_seeds, METRICS):
             arm.values(metric)
             arm.influence(metric)
+            arm.linear_influence(metric)
         for number in seeds:
             arms = [arm.first(number) for arm in all_seeds]
             for what, share in _one(world, arms, drawn, worse).items():

@@ -18,6 +18,8 @@ from retort.threshold_target import FORMS, ThresholdTarget
 Share = Annotated[float, Field(gt=0, lt=1)]
 Positive = Annotated[int, Field(gt=0)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
+# How many times a comment counts that mentions an identity, for one that mentions none.
+IdentityWeight = Annotated[float, Field(ge=1)]
 
 # A probability at or above it is a positive verdict, where no other threshold was chosen on validation or by a user.
 DECISION_THRESHOLD = 0.5
@@ -46,6 +48,12 @@ class DataSettings(StrictModel):
     stratified: bool = Field(True, description="keep each attribute's share alike in every split")
     validation_share: Share = 0.15
     test_share: Share = 0.15
+    augment: Literal["none", "neutral"] = Field(
+        "none",
+        description="neutral: written sentences, most of which mention people harmlessly, are added to the training "
+        "comments and to no other split",
+    )
+    augment_share: Share = Field(0.1, description="how many are added at most, as a share of the training comments")
 
     @field_validator("columns", mode="before")
     @classmethod
@@ -90,6 +98,9 @@ class TrainingSettings(StrictModel):
     )
     targets: Literal["labels", "fractions"] = Field(
         "labels", description="what the hard term learns: 0/1 labels or the raters' fractions"
+    )
+    identity_weight: IdentityWeight = Field(
+        1.0, description="how many times a comment that mentions an identity counts in the terms that compare labels"
     )
     keep: Literal["best", "last"] = Field(
         "best", description="the epoch kept: best validation average precision, or the last"

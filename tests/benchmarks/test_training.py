@@ -114,9 +114,10 @@ def test_both_sides_minimise_the_same_loss(tiny_bert: Path, tmp_path: Path) -> N
     with torch.no_grad():
         target = teacher(input_ids=ids, attention_mask=mask, output_hidden_states=True)
     output = student(input_ids=ids, attention_mask=mask, output_hidden_states=True)
-    hidden = hidden_state_loss(output.hidden_states[1:], [target.hidden_states[entry] for entry in entries], mask)
+    hidden = hidden_state_loss(output.hidden_states[1:], [target.hidden_states[entry] for entry in entries], mask).sum()
     our_loss = weights["hard"] * cross_entropy_sum(output.logits, labels) / 4
-    our_loss = our_loss + weights["soft"] * soft_target_loss(output.logits, target.logits, weights["temperature"]) / 4
+    soft = soft_target_loss(output.logits, target.logits, weights["temperature"]).sum()
+    our_loss = our_loss + weights["soft"] * soft / 4
     our_loss = our_loss + weights["hidden"] * hidden / 4
     torch.testing.assert_close(our_loss, their_loss, rtol=1e-5, atol=1e-6)
 

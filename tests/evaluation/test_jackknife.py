@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as sk
 
-from retort.evaluation.jackknife import pseudo_values
+from retort.evaluation.jackknife import linear_values, pseudo_values
 from retort.evaluation.metrics import METRICS, measure
 from tests.evaluation.made import drawn
 
@@ -39,6 +39,33 @@ def test_pseudo_values_of_quotients_are_derivatives_by_the_weight_of_each_commen
         weights[i] += 1e-6
         derivative = (compute.get(metric, sk.f1_score)(labels, verdicts, sample_weight=weights) - whole) / 1e-6
         assert value == pytest.approx(whole + 40 * derivative, abs=1e-4)
+
+
+@pytest.mark.parametrize("ties", [False, True])
+def test_linear_values_of_average_precision_are_derivatives_by_the_weight_of_each_comment(ties):
+    labels, scores = drawn(40, 5, ties=ties)
+    center = pseudo_values("average_precision", labels, scores, 0.45).mean()
+    whole = sk.average_precision_score(labels, scores)
+    for i, value in enumerate(linear_values("average_precision", labels, scores, 0.45)):
+        weights = np.ones(40)
+        weights[i] += 1e-6
+        derivative = (sk.average_precision_score(labels, scores, sample_weight=weights) - whole) / 1e-6
+        assert value == pytest.approx(center + 40 * derivative, abs=1e-4)
+
+
+def test_linear_values_have_the_mean_of_the_pseudo_values_and_tend_to_them():
+    for rows, apart in ((60, 0.35), (6000, 0.01)):
+        labels, scores = drawn(rows, 2)
+        exact, linear = (find("average_precision", labels, scores, 0.5) for find in (pseudo_values, linear_values))
+        assert linear.mean() == pytest.approx(exact.mean(), abs=1e-9)
+        assert linear.std() == pytest.approx(exact.std(), rel=apart)
+
+
+@pytest.mark.parametrize("metric", [*QUOTIENTS, "roc_auc", "brier", "mcc"])
+def test_linear_values_of_other_metrics_are_the_pseudo_values(metric):
+    labels, scores = drawn(40, 5)
+    exact, linear = (find(metric, labels, scores, 0.45) for find in (pseudo_values, linear_values))
+    np.testing.assert_array_equal(exact, linear)
 
 
 def test_the_variance_of_roc_auc_is_that_of_delong():

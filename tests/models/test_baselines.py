@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from retort.errors import ModelError
-from retort.models.baselines import TfidfClassifier, majority_probabilities
+from retort.models.baselines import TfidfClassifier, _fit_attribute, _fit_vectorizer, majority_probabilities
 from tests.conftest import tiny_rows
 
 TEXTS = [text for _, text, *_ in tiny_rows()]
@@ -81,3 +81,15 @@ def test_texts_are_normalised_before_they_are_read(fitted: TfidfClassifier) -> N
 def test_a_folder_without_its_files_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="not a whole tfidf arm"):
         TfidfClassifier.load(tmp_path)
+
+
+def test_a_row_of_weight_three_counts_as_if_it_were_there_three_times() -> None:
+    _, features = _fit_vectorizer(TEXTS[:40])
+    weights = np.where(np.arange(40) % 4 == 0, 3, 1).astype(np.float32)
+    rows = np.repeat(np.arange(40), weights.astype(int))
+    weighed = _fit_attribute(features, LABELS[:40, 0], features, LABELS[:40, 0], weights)
+    repeated = _fit_attribute(features[rows], LABELS[rows, 0], features, LABELS[:40, 0], None)
+    plain = _fit_attribute(features, LABELS[:40, 0], features, LABELS[:40, 0], None)
+    assert weighed.C == repeated.C
+    np.testing.assert_allclose(weighed.coef_, repeated.coef_, atol=1e-3)
+    assert np.abs(weighed.coef_ - plain.coef_).max() > 0.01

@@ -140,9 +140,10 @@ def test_comparison_json_has_the_shape_that_other_programs_rely_on(tiny_run: Pat
     assert tuple(found["arms"]) == ARMS
     assert found.keys() == {
         "schema", "preset", "seed", "seeds", "failed_seeds", "base", "task", "attributes", "primary", "label_threshold",
-        "decision_threshold", "margin", "limits", "terms", "data", "notes", "costs", "arms", "pairs", "recommendation",
-        "verdict",
+        "decision_threshold", "margin", "limits", "terms", "data", "notes", "costs", "arms", "pairs", "bias",
+        "recommendation", "verdict",
     }  # fmt: skip
+    assert found["bias"] == {"arms": None, "pairs": [], "why": "the data has no identity columns"}
     assert found["data"].keys() == {"seed", "rows", "shares", "source", "duplicates", "dropped"}
     assert found["data"]["rows"] == {"train": 84, "validation": 18, "test": 18}
     assert found["data"]["shares"]["test"]["toxicity"] == 0.5

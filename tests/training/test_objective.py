@@ -18,7 +18,7 @@ class Settings(StrictModel):
     sharpness: float = 3.0
 def pairs(layers, copied, teacher_layers, settings): return ()
 def counted(targets): return targets[:, 0] == 1
-def compare(student, teacher, batch, settings): return (student.logits - teacher.logits).abs().sum()
+def compare(student, teacher, batch, settings): return (student.logits - teacher.logits).abs().sum(dim=1)
 """
 
 
@@ -41,6 +41,7 @@ def test_the_terms_have_their_order_and_defaults() -> None:
     settings = distillation_settings()().model_dump()
     assert settings == {
         "hard": 0.5, "soft": 0.5, "hidden": 1.0, "attention": 0.0, "temperature": 2.0, "hidden_match": "block",
+        "identity_weight": 1.0, "augmented_weight": None,
     }  # fmt: skip
 
 
@@ -60,6 +61,9 @@ def test_an_objective_holds_the_terms_with_a_weight_and_their_own_settings() -> 
         ({"sofft": 1}, "did you mean 'soft'"),
         ({"hidden_match": "nearest"}, "hidden_match"),
         ({"attention": -1}, "attention"),
+        ({"identity_weight": 0.5}, "identity_weight = 0.5: Input should be greater than or equal to 1"),
+        ({"identity_weight": float("inf")}, "identity_weight = inf: Input should be a finite number"),
+        ({"augmented_weight": -1}, "augmented_weight"),
     ],
 )
 def test_what_does_not_exist_or_fit_is_refused(values: dict[str, object], telling: str) -> None:

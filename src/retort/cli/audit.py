@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from retort.cli.options import Device, Json, names_suite_columns
+from retort.cli.gates import gates_of, held, refuse_missed, show_gates
+from retort.cli.options import Device, Gates, Json, names_suite_columns
 from retort.config import ATTACK_ROWS
 from retort.data.formats import endings
 from retort.errors import ConfigError
@@ -50,6 +51,7 @@ def audit(
         Path | None, typer.Option(metavar="DIR", help="Output folder [runs/audit-TIME].", show_default=False)
     ] = None,
     device: Device = "auto",
+    gate: Gates = None,
     as_json: Json = False,
     *,
     columns: dict[str, str],
@@ -65,6 +67,7 @@ def audit(
         raise ConfigError(f"--attack-data {attack_data}: needs --attack; add it")
     target = out or Path("runs") / f"audit-{datetime.datetime.now(datetime.UTC):%Y%m%dT%H%M%SZ}"
     refuse_existing(target)
+    gates = gates_of(gate)
 
     from retort.cli.stages import Stages
 
@@ -84,11 +87,16 @@ def audit(
             typer.echo(f"warning: {name}: no threshold was chosen for it; 0.5 decides", err=True)
     for part, why in result["left_out"].items():
         typer.echo(f"{part}: left out: {why}", err=True)
+    from retort.report.audit.result import AUDIT, PAGE
+
+    result = held(gates, target / AUDIT, result)
     if as_json:
         typer.echo(json.dumps(result, allow_nan=False))
+        refuse_missed(result, target)
         return
     from retort.cli.tables import print_audit
-    from retort.report.audit.result import PAGE
 
     print_audit(result, target)
     typer.echo(f"Report: {target / PAGE}, also audit.md and audit.json")
+    show_gates(result, as_json)
+    refuse_missed(result, target)

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from retort.cli.options import Json, reads_texts, require_data
+from retort.cli.gates import gates_of, held, refuse_missed, show_gates
+from retort.cli.options import Gates, Json, reads_texts, require_data
 from retort.whole_folder import refuse_existing
 
 
@@ -30,6 +31,7 @@ def bench(
         typer.Option(metavar="DIR", help="Output folder for figures and drawing [bench-TIME].", show_default=False),
     ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="A short try: 16 comments, rough ceilings.")] = False,
+    gate: Gates = None,
     as_json: Json = False,
     *,
     columns: dict[str, str],
@@ -41,6 +43,7 @@ def bench(
     require_data(columns, data)
     target = out or Path(f"bench-{datetime.datetime.now(datetime.UTC):%Y%m%dT%H%M%SZ}")
     refuse_existing(target)
+    gates = gates_of(gate)
 
     from retort.cli.stages import Stages
 
@@ -60,11 +63,14 @@ def bench(
         )
     for warning in result["warnings"]:
         typer.echo(f"warning: {warning}", err=True)
+    from retort.recipes.bench import RESULT
+
+    result = held(gates, target / RESULT, result)
     if as_json:
         typer.echo(json.dumps(result, allow_nan=False))
+        refuse_missed(result, target)
         return
     from retort.cli.tables import print_bench
-    from retort.recipes.bench import RESULT
     from retort.report.bench.drawing import NAME
     from retort.report.bench.tables import measured_on
 
@@ -72,3 +78,5 @@ def bench(
     print_bench(result)
     typer.echo(f"Figures: {target / RESULT}\nDrawing: {target / f'{NAME}.svg'}, also .png\n")
     typer.echo("\n".join(result["verdict"]))
+    show_gates(result, as_json)
+    refuse_missed(result, target)

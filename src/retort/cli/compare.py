@@ -2,13 +2,18 @@
 
 import datetime
 import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from retort.cli.options import Json, TaskFile, reads_a_file, require_data
+from retort.cli.gates import gates_of, held, refuse_missed, show_gates
+from retort.cli.options import Gates, Json, TaskFile, reads_a_file, require_data
 from retort.errors import ConfigError, RunError
+
+if TYPE_CHECKING:
+    from retort.recipes.gates.gate import Gate
 
 _RUNS = Path("runs")
 
@@ -39,6 +44,14 @@ def compare(
         typer.Option(
             metavar="FILE",
             help="Comments without labels: students also learn the teacher's outputs for them.",
+            show_default=False,
+        ),
+    ] = None,
+    augment: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Add sentences that mention people harmlessly to the training comments: neutral.",
             show_default=False,
         ),
     ] = None,
@@ -108,10 +121,14 @@ def compare(
             show_default=False,
         ),
     ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Stop at any warning of the checks before and during training.")
+    ] = False,
     no_texts: Annotated[bool, typer.Option("--no-texts", help="Keep no texts of comments in the run.")] = False,
     track: Annotated[
         str | None, typer.Option(metavar="NAME", help="Also log to a tracker: tensorboard.", show_default=False)
     ] = None,
+    gate: Gates = None,
     as_json: Json = False,
     *,
     columns: dict[str, str],
@@ -126,7 +143,7 @@ def compare(
     if extend is not None:
         _require_only_extending(
             preset=preset, config=config, set=set_, task=task, base=base, teacher=teacher, out=out, seed=seed,
-            threshold=threshold, tune=tune, no_texts=no_texts, track=track,
+            threshold=threshold, tune=tune, no_texts=no_texts, track=track, augment=augment, strict=strict,
         )  # fmt: skip
     files = {"train_file": data, "validation_file": validation, "test_file": test, "unlabelled_file": unlabelled}
     changes: dict[str, Any] = {"base": base, "teacher_folder": teacher, "seed": seed, "tune": tune}
@@ -135,6 +152,10 @@ def compare(
     changes = {key: value for key, value in changes.items() if value is not None or key == "base_revision"}
     changes["data"] = {key: value for key, value in files.items() if value is not None}
     changes["data"] |= {"columns": columns}
+    if strict:
+        changes["strict"] = True
+    if augment is not None:
+        changes["data"] |= {"augment": augment}
     changes["evaluation"] = {} if threshold is None else {"threshold": threshold}
     if task is not None:
         changes["task"] = read_task(task).as_dict()
@@ -142,13 +163,18 @@ def compare(
         changes["data"] |= {"source": "file", "official_splits": False}
     if limit:
         changes["evaluation"] |= {"limits": _limits(limit)}
+    gates = gates_of(gate)
     if extend is not None:
-        _extended(extend, seeds, resplits, changes, keep_all, as_json)
+        _extended(extend, seeds, resplits, changes, keep_all, gates, as_json)
         return
     changes |= {key: value for key, value in {"seeds": seeds, "resplits": resplits}.items() if value is not None}
     settings = resolve(preset, config, set_ or (), changes)
     if not settings.data.has_headers:
         require_data(settings.data.columns, data)
+    if gates:
+        from retort.recipes.gates.check import require_comparable
+
+        require_comparable(gates, settings.arms, settings.task.names)
     folder = out or _RUNS / f"{settings.preset}-{datetime.datetime.now(datetime.UTC):%Y%m%dT%H%M%SZ}"
 
     from retort.cli.progress import TerminalReporter
@@ -160,11 +186,17 @@ def compare(
         from retort.recipes.compare import compare as run
 
         comparison = run(settings, folder, reporter, keep_texts=not no_texts, keep_all=keep_all, track=track)
-    _print(comparison, folder, as_json)
+    _print(comparison, folder, gates, as_json)
 
 
 def _extended(
-    folder: Path, seeds: int | None, resplits: int | None, changes: dict[str, Any], keep_all: bool, as_json: bool
+    folder: Path,
+    seeds: int | None,
+    resplits: int | None,
+    changes: dict[str, Any],
+    keep_all: bool,
+    gates: "Sequence[Gate]",
+    as_json: bool,
 ) -> None:
     from retort.cli.progress import TerminalReporter
     from retort.whole_folder import is_writer
@@ -176,7 +208,7 @@ def _extended(
 
         settings = extended(settings_of_run(folder, changes), seeds, resplits)
         comparison = extend(settings, folder, reporter, keep_all=keep_all)
-    _print(comparison, folder, as_json)
+    _print(comparison, folder, gates, as_json)
 
 
 def _require_only_extending(**given: Any) -> None:
@@ -198,12 +230,13 @@ def _limits(texts: list[str]) -> dict[str, str]:
     return {key: number for key, _, number in pairs}
 
 
-def _print(comparison: dict[str, Any] | None, folder: Path, as_json: bool) -> None:
-    """The comparison on stdout. Raises RunError when some of its trainings failed."""
+def _print(comparison: dict[str, Any] | None, folder: Path, gates: "Sequence[Gate]", as_json: bool) -> None:
+    """The comparison on stdout. Raises RunError when some of its trainings or gates failed."""
     from retort import runs
 
     if comparison is None:  # another process reports
         return
+    comparison = held(gates, folder / runs.COMPARISON, comparison)
     if as_json:
         typer.echo(json.dumps(comparison, allow_nan=False))
     else:
@@ -211,9 +244,11 @@ def _print(comparison: dict[str, Any] | None, folder: Path, as_json: bool) -> No
 
         print_comparison(comparison)
         typer.echo(f"\nReport: {folder / runs.REPORT}\nTable:  {folder / runs.COMPARISON_TABLE}")
+    show_gates(comparison, as_json)
     if failed := comparison["failed_seeds"]:
         title, why = next(iter(failed.items()))
         more = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
         raise RunError(
             f"{title}{more}: {why}; the others are judged in {folder}, try again: retort compare --extend {folder}"
         )
+    refuse_missed(comparison, folder)

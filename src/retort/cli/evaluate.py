@@ -18,7 +18,7 @@ def evaluate(
     *,
     columns: dict[str, str],
 ) -> None:
-    """Judge a model on a file, with 95 % intervals.
+    """Judge a model on a file, with 95 % intervals; by group where the file has identity columns.
 
     Example: retort evaluate --model runs/NAME/odd --data dev.csv
     """
@@ -30,6 +30,7 @@ def evaluate(
     if as_json:
         typer.echo(json.dumps(result, allow_nan=False))
         return
-    from retort.cli.tables import print_figures
+    from retort.cli.tables import print_bias, print_figures
 
     print_figures(result["test"])
+    print_bias(result["bias"])

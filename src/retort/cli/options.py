@@ -40,6 +40,15 @@ Review = Annotated[
         show_default=False,
     ),
 ]
+Gates = Annotated[
+    Path | None,
+    typer.Option(
+        "--gate",
+        metavar="FILE.toml",
+        help="Bounds on figures; exit 6 names each that is missed.",
+        show_default=False,
+    ),
+]
 _Columns = Annotated[
     list[str] | None,
     typer.Option(

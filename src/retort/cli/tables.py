@@ -12,9 +12,11 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from retort.report import display
 from retort.report.audit.result import Audit
 from retort.report.audit.tables import models_table
 from retort.report.bench.tables import ceilings_table, speed_table
+from retort.report.bias_tables import Bias, answered, figures_by_group, summary_table, unanswered_table
 from retort.report.comparison import Comparison
 from retort.report.comparison_tables import (
     METRICS,
@@ -63,6 +65,22 @@ def _left_out(comparison: Comparison) -> tuple[str, ...]:
     return ("p, Holm", "comments needed", "seeds needed") if comparison.former else ("p",)
 
 
+def print_gates(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Every gate with its model, value and bound, and whether it holds."""
+    columns = tuple(Column(name, numeric=name == "value") for name in ("model", "figure", "value", "bound", "gate"))
+    cells = tuple(
+        (
+            Cell(row["model"]),
+            Cell(row["figure"]),
+            Cell(display.NOTHING if row["value"] is None else f"{row['value']:.4g}"),
+            Cell(row["bound"]),
+            Cell("holds" if row["passed"] else "missed", tone="" if row["passed"] else "unsure"),
+        )
+        for row in rows
+    )
+    _print(_console(), "Gates", Table(columns, cells))
+
+
 def print_figures(test: Mapping[str, Mapping[str, Any]]) -> None:
     """One model's figures, {label: {metric: figure}}: a line for each label, a column for each metric.
 
@@ -72,6 +90,20 @@ def print_figures(test: Mapping[str, Mapping[str, Any]]) -> None:
     console, table = _console(), figures_table(test, metrics)
     for part in _parts(Table((Column("label", numeric=False), *table.columns[1:]), table.rows), console.width):
         _print(console, "", part)
+
+
+def print_bias(bias: Bias) -> None:
+    """One model's figures by the identity that comments mention; nothing for data that does not say."""
+    if bias["arms"] is None:
+        return
+    console, (arm,) = _console(), bias["arms"]
+    if answered(bias):
+        _print(console, "Over all groups", summary_table(bias, [arm]))
+        for place, part in enumerate(_parts(figures_by_group(bias, arm), console.width)):
+            _print(console, "" if place else "By group", part)
+    left_out = unanswered_table(bias)
+    if left_out is not None:
+        _print(console, f"Groups with fewer than {bias['fewest']} comments of a kind", left_out)
 
 
 def print_bench(result: Mapping[str, Any]) -> None:

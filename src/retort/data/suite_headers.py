@@ -65,8 +65,8 @@ def _known(layout: Layout, task: Task) -> dict[str, tuple[str, ...]]:
         of_task |= {TEXT: task.headers[TEXT], ID: task.headers[ID]}
     elif LABEL in layout.headers:
         of_task = {}
-    known = dict.fromkeys((*layout.headers, *of_task), ())
-    known = {name: (*layout.headers.get(name, ()), *of_task.get(name, ())) for name in known}
+    names = dict.fromkeys((*layout.headers, *of_task))
+    known = {name: (*layout.headers.get(name, ()), *of_task.get(name, ())) for name in names}
     if layout.rated:
         known |= {name: task.headers[name] for name in task.names}
         known |= {name: (name,) for name in task.identities.columns}

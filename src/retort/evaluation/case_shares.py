@@ -8,6 +8,7 @@ doi:10.1007/BF02295996).
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -65,7 +66,7 @@ def share_of(failed: Booleans, clusters: Integers) -> Share:
     return Share(cases, count, number, wilson(share * effective, effective, quantile))
 
 
-def _effective(residuals: npt.NDArray[np.float64], variance: float, clusters: Integers) -> float:
+def _effective(residuals: npt.NDArray[Any], variance: float, clusters: Integers) -> float:
     """The number of independent cases, each of this variance, whose mean would vary as that of all cases does.
 
     From 1 to n; the number of templates where the cases do not vary at all.
@@ -112,10 +113,10 @@ def tango(only_a: float, only_b: float, cases: float, quantile: float = Z) -> In
     return float(low), float(high)
 
 
-def cluster_sums(values: npt.NDArray[np.number[npt.NBitBase]], clusters: Integers) -> npt.NDArray[np.float64]:
+def cluster_sums(values: npt.NDArray[Any], clusters: Integers) -> npt.NDArray[np.float64]:
     """The sum of `values` (n,) over the cases of each cluster."""
     _, codes = np.unique(clusters, return_inverse=True)
-    return np.bincount(codes, values)
+    return np.asarray(np.bincount(codes, values), np.float64)
 
 
 def sign_flip_p(sums: npt.NDArray[np.float64]) -> float:

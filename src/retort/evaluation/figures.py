@@ -11,7 +11,7 @@ from scipy import stats
 from retort.evaluation import intervals
 from retort.evaluation.calibration_error import error_interval, expected_if_calibrated
 from retort.evaluation.intervals import Interval
-from retort.evaluation.jackknife import pseudo_values
+from retort.evaluation.jackknife import linear_values, pseudo_values
 from retort.evaluation.metrics import HALF, Array, measure, rated, why_missing
 from retort.evaluation.uncertainty import Uncertainty, uncertainty
 
@@ -37,6 +37,7 @@ class Evidence:
     thresholds: Array
     _values: dict[str, list[float | None]] = field(default_factory=dict)
     _influence: dict[str, Array] = field(default_factory=dict)
+    _linear: dict[str, Array] = field(default_factory=dict)
 
     @classmethod
     def of(cls, labels: Array, probabilities: Array, thresholds: Array) -> "Evidence":
@@ -77,7 +78,8 @@ class Evidence:
         """Its first seeds, with what is already computed of them."""
         values = {metric: found[:seeds] for metric, found in self._values.items()}
         influence = {metric: found[:seeds] for metric, found in self._influence.items()}
-        return Evidence(self.labels, self.probabilities[:seeds], self.thresholds[:seeds], values, influence)
+        linear = {metric: found[:seeds] for metric, found in self._linear.items()}
+        return Evidence(self.labels, self.probabilities[:seeds], self.thresholds[:seeds], values, influence, linear)
 
     def why_missing(self, metric: str) -> str:
         """Why `value` is None: the reason of the first seed without one."""
@@ -85,11 +87,18 @@ class Evidence:
         return next(found[metric] for found in reasons if metric in found)
 
     def influence(self, metric: str) -> Array:
-        """(S, n) pseudo-values, kept for the pairs."""
+        """(S, n) pseudo-values, for the metric's own interval."""
         if metric not in self._influence:
             found = [pseudo_values(metric, self.labels, *one) for one in self._by_seed()]
             self._influence[metric] = np.stack(found)
         return self._influence[metric]
+
+    def linear_influence(self, metric: str) -> Array:
+        """(S, n) pseudo-values of first order, kept for the differences in which this arm takes part."""
+        if metric not in self._linear:
+            found = [linear_values(metric, self.labels, *one) for one in self._by_seed()]
+            self._linear[metric] = np.stack(found)
+        return self._linear[metric]
 
     def _by_seed(self) -> Iterable[tuple[Array, float]]:
         return zip(self.probabilities, self.thresholds, strict=True)

@@ -22,6 +22,7 @@ STRENGTHS = (0.3, 1.0, 3.0, 10.0, 30.0)
 Matrix = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.float32]
 Column = npt.NDArray[np.float32]
+Weights = npt.NDArray[np.float32]
 
 
 def majority_probabilities(labels: Labels, rows: int) -> Matrix:
@@ -47,15 +48,17 @@ class TfidfClassifier:
         labels: Labels,
         validation_texts: Sequence[str],
         validation_labels: Labels,
+        weights: Weights | None = None,
     ) -> "TfidfClassifier":
         """Fits on the training rows; each attribute takes the strength that does best on validation.
 
-        labels: (n, n_attributes) of 1, 0 and NaN where unrated; unrated rows are left out.
+        labels: (n, n_attributes) of 1, 0 and NaN where unrated; unrated rows are left out. weights: (n,) of the rows in
+        the loss, mean 1; all the same without.
         """
         vectorizer, features = _fit_vectorizer([normalised_text(one) for one in texts])
         held_out = vectorizer.transform([normalised_text(one) for one in validation_texts])
         fits = [
-            _fit_attribute(features, labels[:, column], held_out, validation_labels[:, column])
+            _fit_attribute(features, labels[:, column], held_out, validation_labels[:, column], weights)
             for column in range(labels.shape[1])
         ]
         coefficients, intercepts = zip(*((fit.coef_[0], fit.intercept_[0]) for fit in fits), strict=True)
@@ -112,11 +115,15 @@ def _fit_vectorizer(texts: Sequence[str]) -> tuple[TfidfVectorizer, Any]:
         return vectorizer, vectorizer.fit_transform(texts)
 
 
-def _fit_attribute(features: Any, labels: Column, held_out: Any, held_out_labels: Column) -> LogisticRegression:
+def _fit_attribute(
+    features: Any, labels: Column, held_out: Any, held_out_labels: Column, weights: Weights | None
+) -> LogisticRegression:
     """One attribute's regression at the strength with the best average precision on the held-out rows."""
     rated, judged = ~np.isnan(labels), ~np.isnan(held_out_labels)
+    own = None if weights is None else weights[rated]
     candidates = [
-        LogisticRegression(C=strength, max_iter=2000).fit(features[rated], labels[rated]) for strength in STRENGTHS
+        LogisticRegression(C=strength, max_iter=2000).fit(features[rated], labels[rated], sample_weight=own)
+        for strength in STRENGTHS
     ]
     truth = held_out_labels[judged]
     if not truth.any():

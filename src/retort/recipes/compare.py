@@ -1,6 +1,6 @@
 """A comparison from start to end: comments, splits, teacher, students and LoRA, judgement, report."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +17,11 @@ from retort.recipes.fitting import write_training
 from retort.recipes.further import naming_what_is_kept, train_further
 from retort.recipes.inputs import Inputs, read_inputs
 from retort.recipes.judgement import comparison_of
-from retort.recipes.preflight import require_models
+from retort.recipes.preflight import Finding, findings_of, refuse_findings
 from retort.recipes.training import Reporter, train, write_inputs, write_run, write_settings
 from retort.recipes.trainings import trainings
 from retort.recipes.tune import require_searchable
+from retort.recipes.usable_models import require_models
 from retort.report.cards import model_card
 from retort.report.page import write_report
 from retort.whole_folder import disk_errors, is_writer, refuse_existing, written_aside, written_whole
@@ -51,10 +52,17 @@ def compare(
     inputs = read_inputs(settings, attributes)
     for line in [*inputs.lines, *inputs.notes]:
         reporter.say(line)
+    findings = findings_of(settings, inputs)
+    for finding in findings:
+        reporter.say(f"warning: {finding}")
+    if settings.strict:
+        refuse_findings(findings)
     require_searchable(settings, inputs)
     material = Material(base, inputs, settings.max_length)
     with written_whole(folder) as partial:
-        settings, comparison = _first(settings, material, partial, folder.name, reporter, keep_texts, track, started)
+        settings, comparison = _first(
+            settings, material, findings, partial, folder.name, reporter, keep_texts, track, started
+        )
     if len(trainings(folder, settings)) == 1:
         return comparison
     train_further(settings, folder, reporter, keep_all=keep_all, material=material)
@@ -88,6 +96,7 @@ def judge_again(settings: ExperimentSettings, folder: Path, reporter: Reporter) 
 def _first(
     settings: ExperimentSettings,
     material: Material,
+    findings: Sequence[Finding],
     folder: Path,
     run_id: str,
     reporter: Reporter,
@@ -110,7 +119,7 @@ def _first(
     _measure_speed(fits.arms, material.inputs, settings)
     for arm in fits.arms.values():
         write_training(settings.seed, arm)
-    write_run(settings, material.inputs, fits, started, folder)
+    write_run(settings, material.inputs, fits, started, folder, findings)
     reporter.stage("judgement")
     comparison = comparison_of(folder, settings.alone(), _resident_bytes(folder, settings))
     _write_judgement(fits.arms, comparison)

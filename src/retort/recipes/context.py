@@ -17,6 +17,7 @@ from retort.models.layers import Dropout
 from retort.recipes.decision import Decision
 from retort.recipes.experiment import ExperimentSettings
 from retort.recipes.inputs import Inputs
+from retort.recipes.preflight import Finding
 from retort.training.loop import AfterEpoch, TrainingProgress
 from retort.training.teacher_outputs import TeacherOutputs
 
@@ -122,4 +123,5 @@ class Arm:
     predictions: dict[str, npt.NDArray[np.float64]] = field(default_factory=dict)
     uncalibrated: dict[str, npt.NDArray[np.float64]] = field(default_factory=dict)
     decision: Decision | None = None
+    findings: list[Finding] = field(default_factory=list)
     teacher: TeacherModel | None = None

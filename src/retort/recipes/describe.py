@@ -11,6 +11,7 @@ from retort.config import DataSettings
 from retort.data.comments import Comments
 from retort.data.sources import read_file
 from retort.data.splits import labels
+from retort.evaluation.bias import mentions
 from retort.evaluation.intervals import wilson
 from retort.tasks import Task
 from retort.text import fold, normalised_text
@@ -59,8 +60,7 @@ def _rated(frame: pd.DataFrame, attribute: str, label_threshold: float) -> dict[
 
 
 def _annotated(column: pd.Series) -> dict[str, int]:
-    """Mentioned: at least half of the raters saw the identity in the comment, as the Kaggle metric counts."""
-    return {"annotated": int(column.notna().sum()), "mentioned": int((column >= 0.5).sum())}
+    return {"annotated": int(column.notna().sum()), "mentioned": int(mentions(column.to_numpy()).sum())}
 
 
 def _expected(distinct: pd.DataFrame, task: Task) -> dict[str, Any]:

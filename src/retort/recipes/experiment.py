@@ -103,6 +103,7 @@ class ExperimentSettings(StrictModel):
         "majority", "tfidf", "teacher", "odd", "even", "lora",
     )  # fmt: skip
     arm: dict[str, ArmSettings] = {}
+    strict: bool = Field(False, description="stop at anything that is found before or during training, not only warn")
     tune: Positive | None = Field(
         None, description="trials that search each arm's rate, and an adapter's rank, on validation; empty for none"
     )
@@ -192,6 +193,12 @@ class ExperimentSettings(StrictModel):
         """The arms that `tune` searches for: all but baselines and a ready-made teacher."""
         given = self.teachers if self.teacher_folder is not None else []
         return [name for name in self.arms if self.kind_of(name).ROLE != "baseline" and name not in given]
+
+    @property
+    def weighs_mentions(self) -> bool:
+        """Whether comments that mention an identity count more for any arm."""
+        tables = [table for arm in self.arms for table in (self.training_of(arm), self.distillation_of(arm))]
+        return any(table.model_dump()["identity_weight"] > 1 for table in tables)
 
     def kind_of(self, arm: str) -> Kind:
         """The module of recipes/arms that fits an arm."""

@@ -15,11 +15,13 @@ import numpy as np
 
 from retort import runs, text
 from retort.bench.peak_memory import PeakMemory
+from retort.errors import RunError
 from retort.evaluation.predictions import as_saved, write_predictions
 from retort.inference.folders import SCHEMA
 from retort.inference.golden import write_golden
 from retort.inference.predictor import Classifier
 from retort.models.layer_strategies import layer_indices
+from retort.recipes import arm_checks
 from retort.recipes.arms import Kind
 from retort.recipes.context import Arm, Context, TeacherModel
 from retort.recipes.decision import decide_on_validation
@@ -76,6 +78,8 @@ def fit_arms(
             fits.settings, fits.tuning[name] = search.settings, search.record
             context = dataclasses.replace(context, settings=search.settings)
         fits.arms[name] = arm = _fitted(context, name)
+        for finding in arm.findings:
+            say(f"warning: {name}: {finding}")
         if arm.teacher is not None:
             context = dataclasses.replace(context, teacher=arm.teacher)
         yield fits
@@ -113,12 +117,24 @@ def _fitted(context: Context, name: str) -> Arm:
             _write_about(context, kind, arm)
             _predict(context, kind, arm)
             kind.check(context, arm)
+            _check_saved(context, arm)
             _write_outcome(context, arm)
     except BaseException:
         # Finished arms may be kept; an unfinished one is of no use.
         shutil.rmtree(arm.folder, ignore_errors=True)
         raise
     return arm
+
+
+def _check_saved(context: Context, arm: Arm) -> None:
+    """Adds what the folder shows to the arm's findings. Raises RunError for any finding in a strict run."""
+    if arm.layer_indices is not None:
+        arm.findings += arm_checks.saved_otherwise(arm.folder, len(arm.layer_indices))
+    if arm.uncalibrated:
+        own = arm.uncalibrated["validation"]
+        arm.findings += arm_checks.judged_otherwise(arm.history, arm.best_epoch, context.inputs.validation.labels, own)
+    if arm.findings and context.settings.strict:
+        raise RunError(f"arm {arm.name}: {arm.findings[0]}. Mend it, or compare without --strict")
 
 
 def _predict(context: Context, kind: Kind, arm: Arm) -> None:
@@ -153,7 +169,13 @@ def _write_outcome(context: Context, arm: Arm) -> None:
 
 def write_training(seed: int, arm: Arm) -> None:
     """Writes training.json: what is known of an arm besides its model, its history and its predictions."""
-    record = {"seed": seed, "best_epoch": arm.best_epoch, "parameters": arm.parameters, "cost": arm.cost}
+    record: dict[str, Any] = {
+        "seed": seed,
+        "best_epoch": arm.best_epoch,
+        "parameters": arm.parameters,
+        "cost": arm.cost,
+    }
+    record["findings"] = [finding.as_dict() for finding in arm.findings]
     runs.write_json(arm.folder / runs.TRAINING, record)
 
 

@@ -13,11 +13,11 @@ from retort.models.bases import Base, resolve_base
 from retort.provenance import utc_now
 from retort.recipes.context import Arm, Material
 from retort.recipes.experiment import ExperimentSettings, resolve
-from retort.recipes.inputs import Inputs, read_inputs
+from retort.recipes.inputs import AUGMENT, Inputs, read_inputs
 from retort.recipes.judgement import own_figures, read_splits
-from retort.recipes.preflight import require_models
 from retort.recipes.training import Reporter, train, write_inputs, write_run, write_settings
 from retort.recipes.trainings import Training, draw_folder, is_done, trainings, write_failures
+from retort.recipes.usable_models import require_models
 from retort.strict import validated
 from retort.whole_folder import disk_errors, is_writer, written_whole
 
@@ -197,3 +197,9 @@ def _require_same_splits(folder: Path, settings: ExperimentSettings, inputs: Inp
     now = inputs.splits.frame[columns].astype({"id": str})
     if not before.reset_index(drop=True).equals(now.reset_index(drop=True)):
         raise ConfigError(f"{folder / runs.SPLITS}: the comments are not those of the run; give the same data")
+    recorded = runs.read_json(folder / runs.RUN, "a finished run has one")["data"]
+    if recorded.get(AUGMENT) != inputs.reports.get(AUGMENT):
+        raise ConfigError(
+            f"{folder / runs.RUN}: the sentences that data.augment adds are not those of the run; compare again, or "
+            "extend it with the version of retort that made it"
+        )

@@ -21,6 +21,7 @@ from retort.evaluation.statistics import judge
 from retort.recipes.costs import costs_of
 from retort.recipes.decision import review_figures
 from retort.recipes.experiment import ExperimentSettings
+from retort.recipes.identities import bias_by_identity
 from retort.recipes.trainings import Training, draw_folder, finished_seeds, read_failures
 from retort.report.choice import recommend, verdict
 from retort.report.limits import why_excluded
@@ -92,6 +93,7 @@ def comparison_of(
         "costs": record["costs"],
         "arms": _entries(own, settings, tests, record["costs"], resident_bytes),
         "pairs": pairs,
+        "bias": _bias(own, settings),
     }
     if (run / runs.TUNING).is_file():
         content["tuning"] = runs.read_json(run / runs.TUNING, "run the comparison again")
@@ -149,6 +151,21 @@ def _judged(draw: TrainedDraw, settings: ExperimentSettings) -> tuple[dict[str, 
         seed=settings.data.seed,
         margin=settings.evaluation.margin,
         primary=settings.task.primary,
+    )
+
+
+def _bias(draw: TrainedDraw, settings: ExperimentSettings) -> dict[str, Any]:
+    """Figures by identity on the primary label, and of every arm less the teacher."""
+    column = draw.attributes.index(settings.task.primary)
+    return bias_by_identity(
+        draw.splits.part("test"),
+        draw.splits.identities,
+        draw.labels["test"][:, column],
+        {name: arm.predictions["test"][:, :, column] for name, arm in draw.arms.items()},
+        {name: arm.thresholds[:, column] for name, arm in draw.arms.items()},
+        samples=settings.evaluation.ece_samples,
+        seed=settings.data.seed,
+        reference=next((name for name, arm in draw.arms.items() if arm.about["role"] == "teacher"), None),
     )
 
 

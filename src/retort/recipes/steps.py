@@ -17,7 +17,9 @@ from retort.inference.devices import AUTO, CPU
 from retort.models.classifier import classifier_from_base, count_parameters, save_classifier, set_dropout
 from retort.models.layer_strategies import layer_indices
 from retort.models.layers import Dropout, student_from_teacher
+from retort.recipes import arm_checks
 from retort.recipes.context import Arm, Context, TeacherModel
+from retort.training.comment_weights import CommentWeights, Weights, weights_of
 from retort.training.gradient import TeacherSide, TrainingSet
 from retort.training.history import ValidationSet, tracked_values
 from retort.training.loop import AfterEpoch, adamw, fit
@@ -90,7 +92,10 @@ def copied(context: Context, arm: Arm, start: Start) -> tuple[BertForSequenceCla
     settings = context.settings.arm[arm.name]
     indices = layer_indices(settings.layers, start.layers)
     fresh = context.settings.seed if settings.start == "random" else None
-    model = student_from_teacher(start.load(), indices, random_layers_seed=fresh, dropout=start.dropout)
+    source = start.load()
+    model = student_from_teacher(source, indices, random_layers_seed=fresh, dropout=start.dropout)
+    if fresh is None:
+        arm.findings += arm_checks.not_copied(model, source, indices)
     return model, indices
 
 
@@ -132,11 +137,12 @@ def train(
         targets, labels = np.concatenate([targets, unrated]), np.concatenate([labels, unrated])
     else:
         training_tokens = training_tokens.of(range(len(targets)))
+    before = arm_checks.Weights.of(model)
     fitted = fit(
         model,
         arm.name,
         objective,
-        TrainingSet(training_tokens, targets, labels),
+        TrainingSet(training_tokens, targets, labels, _weights(context, arm.name, objective, targets)),
         ValidationSet(validation_tokens, context.inputs.validation.labels, context.settings.decision_threshold),
         settings,
         context.accelerator,
@@ -146,8 +152,34 @@ def train(
         make_optimizer=make_optimizer,
         after_epoch=context.after_epoch or _tracked(context, arm.name),
     )
+    arm.findings += arm_checks.not_moved(before, arm_checks.Weights.of(model))
     arm.history, arm.best_epoch = fitted.history, fitted.best_epoch
     arm.cost["train_seconds"] = fitted.seconds
+
+
+def _weights(context: Context, name: str, objective: Objective, targets: npt.NDArray[np.float32]) -> CommentWeights:
+    """How much each comment counts in the terms of an arm; targets: (n, n_attributes), unlabelled comments last."""
+    if not objective.uses_teacher:
+        return CommentWeights(label_weights(context, name, targets))
+    inputs, share = context.inputs, objective.augmented_weight
+    if share is None:
+        share = 1.0 if context.settings.teacher_folder is None else 0.0
+    everyone = np.ones(len(targets), np.bool_)
+    with_teacher = weights_of(
+        inputs.mentions, objective.identity_weight, everyone, added=inputs.added, added_weight=share
+    )
+    return CommentWeights(label_weights(context, name, targets), with_teacher)
+
+
+def label_weights(context: Context, name: str, targets: npt.NDArray[np.float32]) -> Weights | None:
+    """How much each comment counts where an arm compares it with its labels; None when all count the same.
+
+    targets: (n, n_attributes), NaN where there is none: of the training comments, and of the unlabelled ones after them
+    where the arm reads those.
+    """
+    labelled = np.asarray((~np.isnan(targets)).any(axis=1), np.bool_)
+    mentions = context.inputs.mentions[: len(targets)]
+    return weights_of(mentions, context.settings.training_of(name).identity_weight, labelled)
 
 
 def _tracked(context: Context, name: str) -> AfterEpoch:

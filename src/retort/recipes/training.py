@@ -15,7 +15,8 @@ from retort.recipes.context import Context, Material
 from retort.recipes.experiment import ExperimentSettings
 from retort.recipes.fitting import Fits, fit_arms
 from retort.recipes.inputs import Inputs
-from retort.recipes.preflight import in_training_order
+from retort.recipes.preflight import Finding
+from retort.recipes.usable_models import in_training_order
 from retort.training.engine import make_accelerator
 from retort.training.loop import TrainingProgress
 from retort.whole_folder import is_writer, keep_on_failure, written_aside
@@ -74,8 +75,18 @@ def _without_null(tables: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def write_run(settings: ExperimentSettings, inputs: Inputs, fits: Fits, started: str, folder: Path) -> None:
-    """Writes run.json: what was trained, with what, on what, and at which cost beyond that of the arms."""
+def write_run(
+    settings: ExperimentSettings,
+    inputs: Inputs,
+    fits: Fits,
+    started: str,
+    folder: Path,
+    findings: Sequence[Finding] = (),
+) -> None:
+    """Writes run.json: what was trained, with what, on what, and at which cost beyond that of the arms.
+
+    findings: of the checks before training.
+    """
     record = provenance() | {
         "seed": settings.seed,
         "data_seed": settings.data.seed,
@@ -85,6 +96,7 @@ def write_run(settings: ExperimentSettings, inputs: Inputs, fits: Fits, started:
         "data": inputs.reports,
         "duplicates": inputs.splits.duplicates,
         "notes": inputs.notes,
+        "preflight": [finding.as_dict() for finding in findings],
         "costs": fits.costs,
         "started": started,
         "ended": utc_now(),

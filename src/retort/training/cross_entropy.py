@@ -11,15 +11,21 @@ from torch import Tensor
 from torch.nn import functional
 
 
-def cross_entropy_sum(logits: Tensor, targets: Tensor) -> Tensor:
-    """Binary cross-entropy, mean over a comment's rated attributes, summed over the comments: a scalar.
+def cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
+    """Binary cross-entropy, mean over a comment's rated attributes, (batch,); 0 for a comment without any.
 
     Both (batch, n_attributes); a target is a 0/1 label or a share of raters, NaN where there is none.
     """
     rated = ~torch.isnan(targets)
     known = torch.where(rated, targets, 0.0)
     each = functional.binary_cross_entropy_with_logits(logits, known, reduction="none") * rated
-    return (each.sum(dim=1) / rated.sum(dim=1).clamp(min=1)).sum()
+    mean: Tensor = each.sum(dim=1) / rated.sum(dim=1).clamp(min=1)
+    return mean
+
+
+def cross_entropy_sum(logits: Tensor, targets: Tensor) -> Tensor:
+    """As `cross_entropy`, summed over the comments: a scalar."""
+    return cross_entropy(logits, targets).sum()
 
 
 def mean_cross_entropy(logits: npt.NDArray[np.float32], labels: npt.NDArray[np.float32]) -> float:

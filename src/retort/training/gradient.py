@@ -3,7 +3,7 @@
 import contextlib
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -13,8 +13,9 @@ from torch import Tensor
 
 from retort.data.batches import Integers, Tokens
 from retort.models.features import Feature, FeaturePair, captured
+from retort.training.comment_weights import CommentWeights
 from retort.training.cross_entropy import cross_entropy_sum
-from retort.training.objective import Objective
+from retort.training.objective import Objective, WeightedTerm
 from retort.training.teacher_outputs import TeacherOutputs
 from retort.training.terms import Batch, Outputs
 
@@ -27,12 +28,14 @@ class TrainingSet:
     """The comments to learn from.
 
     targets, labels: (n, n_attributes), NaN where unrated or unlabelled. Targets are what is learnt, the 0/1 labels or
-    shares of raters; labels are what the train loss of the history is measured against.
+    shares of raters; labels are what the train loss of the history is measured against. weights: how much each comment
+    counts in the terms; all the same without.
     """
 
     tokens: Tokens
     targets: npt.NDArray[np.float32]
     labels: npt.NDArray[np.float32]
+    weights: CommentWeights = field(default_factory=CommentWeights)
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,7 @@ class TeacherSide:
 
 @dataclass(frozen=True)
 class Step:
-    """Sums over comments and how many comments they are of, by term, `LABEL_LOSS` among them."""
+    """Sums over comments, weighted, and how many comments they are of, by term; `LABEL_LOSS`, unweighted, too."""
 
     sums: Mapping[str, float]
     counts: Mapping[str, int]
@@ -121,7 +124,7 @@ class GradientComputer:
         return counts | {LABEL_LOSS: int((~np.isnan(self._train.labels[rows])).any(axis=1).sum())}
 
     def _terms(self, rows: Integers) -> dict[str, Tensor]:
-        """Every term's sum over the rows, and the label loss (without a gradient)."""
+        """Every term's weighted sum over the rows, and the label loss (without a gradient)."""
         device = self._accelerator.device
         input_ids, mask = (torch.from_numpy(array).to(device) for array in self._train.tokens.padded(rows))
         batch = Batch(mask, torch.from_numpy(self._train.targets[rows]).to(device))
@@ -135,16 +138,29 @@ class GradientComputer:
         logits = output.logits.float()
         targets = self._teacher_tensors(rows, input_ids, mask)
         sums = {
-            one.name: one.term.compare(
-                Outputs(logits, tuple(own[mine] for mine, _ in self._pairs(one.name)), self._heads),
-                self._teacher_outputs(one.name, rows, targets, device),
-                batch,
-                one.settings,
+            one.name: self._weighted_sum(
+                one,
+                one.term.compare(
+                    Outputs(logits, tuple(own[mine] for mine, _ in self._pairs(one.name)), self._heads),
+                    self._teacher_outputs(one.name, rows, targets, device),
+                    batch,
+                    one.settings,
+                ),
+                rows,
             )
             for one in self._objective.terms
         }
         labels = torch.from_numpy(self._train.labels[rows]).to(device)
         return sums | {LABEL_LOSS: cross_entropy_sum(logits.detach(), labels)}
+
+    def _weighted_sum(self, one: WeightedTerm, values: Tensor, rows: Integers) -> Tensor:
+        """The sum of a term's values (rows,), each times its comment's weight."""
+        # A term that returned one number for all would be weighed by chance.
+        assert values.shape == rows.shape, f"term {one.name}: {tuple(values.shape)} values of {len(rows)} comments"
+        weights = self._train.weights.of(one.term)
+        if weights is not None:
+            values = values * torch.from_numpy(weights[rows]).to(values.device)
+        return values.sum()
 
     def _pairs(self, term: str) -> tuple[FeaturePair, ...]:
         return self._teacher.pairs[term] if self._teacher else ()

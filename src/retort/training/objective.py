@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import Field, create_model, model_validator
 
+from retort.config import IdentityWeight
 from retort.strict import StrictModel
 from retort.training.terms import Term, all_terms
 
@@ -17,7 +18,17 @@ Weight = Annotated[float, Field(ge=0)]
 
 
 class _TermWeights(StrictModel):
-    """Some term must have a weight."""
+    """Some term must have a weight; and how much a comment counts in the terms that compare with the teacher."""
+
+    identity_weight: IdentityWeight = Field(
+        1.0,
+        description="how many times a comment that mentions an identity counts in the terms that compare the teacher",
+    )
+    augmented_weight: Weight | None = Field(
+        None,
+        description="how much an augmented comment counts in them; empty: 1, but 0 with a ready-made teacher, which "
+        "was not trained with it, so that the labels alone decide",
+    )
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
@@ -31,13 +42,14 @@ class _TermWeights(StrictModel):
 @functools.cache
 def distillation_settings() -> type[StrictModel]:
     """The settings of the loss: a weight for each term under its name, and the settings of the terms."""
+    own = set(_TermWeights.model_fields)
     fields: dict[str, Any] = {
         name: (Weight, Field(term.WEIGHT, description=f"weight of the {term.TITLE}"))
         for name, term in all_terms().items()
     }
     for term in all_terms().values():
         for key, field in term.Settings.model_fields.items():
-            assert key not in fields, f"two terms have a setting {key!r}"
+            assert key not in fields.keys() | own, f"two settings of the loss are called {key!r}"
             fields[key] = (field.annotation, field)
     about = "The weights of the loss's terms, and the settings of each."
     return create_model("DistillationSettings", __base__=_TermWeights, __doc__=about, **fields)
@@ -66,9 +78,14 @@ class WeightedTerm:
 
 @dataclass(frozen=True)
 class Objective:
-    """The terms with a weight above 0, in their order."""
+    """The terms with a weight above 0, in their order.
+
+    identity_weight, augmented_weight: of such comments in the terms that compare with the teacher, as in the settings.
+    """
 
     terms: tuple[WeightedTerm, ...]
+    identity_weight: float = 1.0
+    augmented_weight: float | None = None
 
     @classmethod
     def of(cls, settings: StrictModel) -> "Objective":
@@ -79,7 +96,9 @@ class Objective:
                 WeightedTerm(name, term, values[name], _own(term, values))
                 for name, term in all_terms().items()
                 if values[name] > 0
-            )
+            ),
+            values["identity_weight"],
+            values["augmented_weight"],
         )
 
     @property

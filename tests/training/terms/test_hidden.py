@@ -15,7 +15,7 @@ def test_it_is_one_minus_cosine_over_real_tokens_alone() -> None:
     teacher = torch.tensor([[[2.0, 0.0], [5.0, 0.0], [-9.0, -9.0]]])
     mask = torch.tensor([[1, 1, 0]])
     # Cosines 1 and 0; the padding's -1 does not count.
-    assert torch.isclose(hidden_state_loss([student], [teacher], mask), torch.tensor(0.5))
+    torch.testing.assert_close(hidden_state_loss([student], [teacher], mask), torch.tensor([0.5]))
 
 
 def test_each_student_layer_is_compared_with_its_own_target() -> None:

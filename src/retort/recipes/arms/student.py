@@ -17,7 +17,7 @@ SEEDED = True
 
 
 def require(settings: "ExperimentSettings", name: str, base: "Base") -> None:
-    """Requires nothing beyond `preflight.require_models`."""
+    """Requires nothing beyond `usable_models.require_models`."""
 
 
 def fit(context: "Context", arm: "Arm") -> None:

@@ -17,7 +17,7 @@ SEEDED = True
 
 
 def require(settings: "ExperimentSettings", name: str, base: "Base") -> None:
-    """Requires nothing beyond `preflight.require_models`."""
+    """Requires nothing beyond `usable_models.require_models`."""
 
 
 def fit(context: "Context", arm: "Arm") -> None:
@@ -25,7 +25,7 @@ def fit(context: "Context", arm: "Arm") -> None:
     from retort.models.layers import Dropout
     from retort.recipes import steps
     from retort.recipes.context import TeacherModel
-    from retort.recipes.preflight import load_teacher
+    from retort.recipes.usable_models import load_teacher
 
     given = context.settings.teacher_folder
     model = steps.from_base(context, arm) if given is None else load_teacher(context.settings)

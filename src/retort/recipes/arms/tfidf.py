@@ -17,7 +17,7 @@ SEEDED = False
 
 
 def require(settings: "ExperimentSettings", name: str, base: "Base") -> None:
-    """Requires nothing beyond `preflight.require_models`, but loads what fitting needs, which is no cost of the arm."""
+    """Requires nothing beyond `usable_models.require_models`; loads what fitting needs, which is no cost of the arm."""
     import retort.models.baselines  # noqa: F401
 
 
@@ -25,9 +25,11 @@ def fit(context: "Context", arm: "Arm") -> None:
     """Fits on the training comments; the strength of regularisation is chosen on validation."""
     from retort.bench.cost import size_bytes
     from retort.models.baselines import TfidfClassifier
+    from retort.recipes import steps
 
     train, validation = context.inputs.train, context.inputs.validation
-    model = TfidfClassifier.fitted(train.texts, train.labels, validation.texts, validation.labels)
+    weights = steps.label_weights(context, arm.name, train.labels)
+    model = TfidfClassifier.fitted(train.texts, train.labels, validation.texts, validation.labels, weights)
     model.save(arm.folder)
     arm.parameters = {"total": model.parameters, "trainable": model.parameters}
     arm.cost["size_bytes"] = size_bytes(arm.folder)

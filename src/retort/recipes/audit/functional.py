@@ -99,7 +99,11 @@ def _pairs(
 ) -> list[dict[str, Any]]:
     """A row for each pair of models and each measure, overall and (failed alone) for each functionality."""
     every = np.ones(len(labels), bool)
-    chosen = {("failed", None): every, ("missed", None): labels, ("flagged", None): ~labels}
+    chosen: dict[tuple[str, str | None], Booleans] = {
+        ("failed", None): every,
+        ("missed", None): labels,
+        ("flagged", None): ~labels,
+    }
     chosen |= {("failed", name): cases for name, cases in functionalities.items()}
     rows = [
         {"a": a, "b": b, "measure": measure, "functionality": name} | _difference(failed[a], failed[b], cases, clusters)

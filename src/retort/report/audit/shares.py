@@ -74,7 +74,9 @@ def _panel(axis: Axes, audit: Audit, shares: Mapping[str, Entries], theme: Theme
 
 
 def _least(shares: Mapping[str, Entries]) -> float:
-    known = [entry["low"] for entries in shares.values() for entry in entries.values() if entry["low"] is not None]
+    known: list[float] = [
+        entry["low"] for entries in shares.values() for entry in entries.values() if entry["low"] is not None
+    ]
     return min([0.9, *known])
 
 

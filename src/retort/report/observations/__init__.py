@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 
 from retort.report.comparison import Comparison
-from retort.report.observations import accuracy, controls, data, limits, models, training
+from retort.report.observations import accuracy, bias, controls, data, limits, models, training
 from retort.report.observations.observation import CATEGORIES, Observation
 
 __all__ = ["CATEGORIES", "Observation", "observe"]
@@ -18,6 +18,8 @@ _PARTS: tuple[Callable[[Comparison], Iterator[Observation]], ...] = (
     controls.controls,
     models.adapters,
     models.against_baselines,
+    bias.costs_of_groups,
+    bias.groups_without_answer,
     training.overfitting,
     training.unfinished,
     limits.few_positives,

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from retort.evaluation.bias import mentions
 from retort.evaluation.disagreement import GroupShare, moved_by_compression, shares_by_group
 from retort.evaluation.metrics import Array
 from retort.report import display
@@ -19,8 +20,6 @@ POSITION = 85
 PLOTS: tuple[Plot, ...] = ()
 
 _SHOWN = 10
-# From this share of raters on, a comment mentions an identity, as Civil Comments has it.
-_MENTIONED = 0.5
 
 
 @dataclass(frozen=True)
@@ -75,10 +74,10 @@ def _groups(run: Run) -> tuple[dict[str, Array], dict[str, Array]]:
     """Test comments by positive label, and by mentioned identity where the run's data has identities."""
     task, test = run.comparison.task, run.test
     labels = {task.title(name): run.labels(test, name) == 1 for name in run.comparison.labels if name in test}
-    mentions = {
-        name.replace("_", " "): test[name].to_numpy() >= _MENTIONED for name in task.identities.columns if name in test
+    identities = {
+        name.replace("_", " "): mentions(test[name].to_numpy()) for name in task.identities.columns if name in test
     }
-    return labels, mentions
+    return labels, identities
 
 
 def _counts_table(comparison: Comparison, judged: Judged, found: list[Moved]) -> Table:

@@ -5,19 +5,20 @@ A module named `NAME.py` defines the term `NAME`:
     TITLE           its name in reports
     POSITION        its place among the terms in settings, history and report
     WEIGHT          its weight when the settings give none
-    USES_TEACHER    whether it compares with the teacher
+    USES_TEACHER    whether it compares with the teacher, or else with the comment's own labels
     Settings        a StrictModel of its own settings; no two terms share a setting's name
     pairs(layers, copied, teacher_layers, settings)
                     the features of student and teacher that it compares, in pairs; none where it compares only
                     logits or targets. layers, teacher_layers: how many the two models have;
                     copied: the teacher's layers that the student's were copied from, None when they were not
     compare(student, teacher, batch, settings)
-                    its unweighted sum over the batch's comments, a scalar tensor with a gradient
+                    its unweighted value for each of the batch's comments, (batch,) with a gradient
     counted(targets)
-                    which of the comments add to that sum, (batch,) bool of targets (batch, n_attributes)
+                    for which of the comments it has a value, (batch,) bool of targets (batch, n_attributes)
 
-Each sum is divided by the number of comments that it counts in the whole batch, so that a batch computed in parts or
-by several processes has exactly the gradient of one computed at once. The modules import torch only inside
+The values, times the weights of their comments (`retort.training.comment_weights`), are summed and divided by the
+number of comments counted in the whole batch, so that a batch computed in parts or by several processes has exactly
+the gradient of one computed at once. The modules import torch only inside
 their functions: settings, presets and help read this folder too, and must be quick.
 """
 

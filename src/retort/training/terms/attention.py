@@ -48,7 +48,7 @@ def counted(targets: "npt.NDArray[np.float32]") -> "npt.NDArray[np.bool_]":
 
 
 def compare(student: "Outputs", teacher: "Outputs | None", batch: "Batch", settings: Settings) -> "Tensor":
-    """The two divergences added, each a mean over heads and a comment's real tokens, summed over the comments."""
+    """The two divergences added, each a mean over heads and a comment's real tokens, (batch,)."""
     assert teacher is not None
     own, target = (relations(side, batch.attention_mask) for side in (student, teacher))
     mask = batch.attention_mask
@@ -74,7 +74,7 @@ def relations(side: "Outputs", attention_mask: "Tensor") -> "tuple[Tensor, Tenso
 
 
 def relation_loss(student: "Tensor", teacher: "Tensor", attention_mask: "Tensor") -> "Tensor":
-    """KL of the student's relations from the teacher's, mean over heads and real tokens, summed over the comments.
+    """KL of the student's relations from the teacher's, mean over heads and a comment's real tokens, (batch,).
 
     Both (batch, heads, tokens, tokens) log-probabilities. Raises ValueError when the numbers of heads differ.
     """
@@ -83,4 +83,4 @@ def relation_loss(student: "Tensor", teacher: "Tensor", attention_mask: "Tensor"
     divergence = (teacher.exp() * (teacher - student)).sum(dim=-1).mean(dim=1)
     real = attention_mask.to(divergence.dtype)
     per_comment: Tensor = (divergence * real).sum(dim=1) / real.sum(dim=1).clamp(min=1)
-    return per_comment.sum()
+    return per_comment

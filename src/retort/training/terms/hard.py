@@ -37,7 +37,7 @@ def counted(targets: "npt.NDArray[np.float32]") -> "npt.NDArray[np.bool_]":
 
 
 def compare(student: "Outputs", teacher: "Outputs | None", batch: "Batch", settings: Settings) -> "Tensor":
-    """See `cross_entropy_sum`."""
-    from retort.training.cross_entropy import cross_entropy_sum
+    """See `cross_entropy`."""
+    from retort.training.cross_entropy import cross_entropy
 
-    return cross_entropy_sum(student.logits, batch.targets)
+    return cross_entropy(student.logits, batch.targets)

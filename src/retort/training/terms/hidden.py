@@ -79,7 +79,7 @@ def compare(student: "Outputs", teacher: "Outputs | None", batch: "Batch", setti
 
 
 def hidden_state_loss(student: "Sequence[Tensor]", teacher: "Sequence[Tensor]", attention_mask: "Tensor") -> "Tensor":
-    """1 - cosine of matched hidden states, mean over a comment's real tokens and layers, summed over the comments.
+    """1 - cosine of matched hidden states, mean over a comment's real tokens and layers, (batch,).
 
     student, teacher: one (batch, tokens, width) per layer. attention_mask: (batch, tokens); padding does not count.
     Raises ValueError when the two sides do not have as many layers.
@@ -91,8 +91,8 @@ def hidden_state_loss(student: "Sequence[Tensor]", teacher: "Sequence[Tensor]", 
         raise ValueError(f"hidden states of {len(student)} student and {len(teacher)} teacher layers; give as many")
     real = attention_mask.to(torch.float32)
     tokens = real.sum(dim=1).clamp(min=1)
-    total = torch.zeros((), device=real.device)
+    total = torch.zeros(len(real), device=real.device)
     for own, target in zip(student, teacher, strict=True):
         cosine = functional.cosine_similarity(own.float(), target.float(), dim=-1)
-        total = total + (((1 - cosine) * real).sum(dim=1) / tokens).sum()
+        total = total + ((1 - cosine) * real).sum(dim=1) / tokens
     return total / len(student)

@@ -52,8 +52,8 @@ def compare(student: "Outputs", teacher: "Outputs | None", batch: "Batch", setti
 def soft_target_loss(student_logits: "Tensor", teacher_logits: "Tensor", temperature: float) -> "Tensor":
     """KL divergence of the student from the teacher's softened probabilities, one sigmoid per attribute.
 
-    Both logits: (batch, n_attributes). Mean over attributes, summed over the comments, times temperature**2 so
-    that gradients keep their size.
+    Both logits: (batch, n_attributes). Returns (batch,), the mean over attributes times temperature**2, so that
+    gradients keep their size.
     """
     import torch
     from torch.nn import functional
@@ -64,4 +64,4 @@ def soft_target_loss(student_logits: "Tensor", teacher_logits: "Tensor", tempera
     probability = torch.sigmoid(teacher)
     cross_entropy = functional.binary_cross_entropy_with_logits(student, probability, reduction="none")
     entropy = functional.binary_cross_entropy_with_logits(teacher, probability, reduction="none")
-    return (cross_entropy - entropy).mean(dim=1).sum() * temperature**2
+    return (cross_entropy - entropy).mean(dim=1) * temperature**2

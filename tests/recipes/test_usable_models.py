@@ -10,7 +10,7 @@ from retort.errors import ConfigError, ModelError
 from retort.models.bases import resolve_base
 from retort.models.classifier import attributes_of, classifier_from_base, save_classifier
 from retort.recipes.experiment import ExperimentSettings, resolve
-from retort.recipes.preflight import in_training_order, load_teacher, require_models
+from retort.recipes.usable_models import in_training_order, load_teacher, require_models
 from retort.tasks import default_task
 from tests.recipes.tiny_runs import Compare, comparison_of, history_of
 
