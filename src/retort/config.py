@@ -23,6 +23,8 @@ IdentityWeight = Annotated[float, Field(ge=1)]
 
 # A probability at or above it is a positive verdict, where no other threshold was chosen on validation or by a user.
 DECISION_THRESHOLD = 0.5
+# Texts that an audit disguises at most, so that seventeen disguises of a text take minutes on two cores.
+ATTACK_ROWS = 400
 # As a LoRA target: every linear layer.
 ALL_LINEAR = "all-linear"
 

@@ -112,6 +112,27 @@ def test_models_of_one_name_are_told_apart_by_their_folders(tiny_run: Path, case
     assert list(json.loads(ended.out)["models"]) == ["run/tfidf", "other/tfidf"]
 
 
+def test_words_of_labelled_comments_are_disguised(tiny_run: Path, cases: Path, tmp_path: Path) -> None:
+    data = tmp_path / "labelled.csv"
+    rows = [f"you are a fool number {name},1" for name in "abc"] + [f"a lovely picture of {name},0" for name in "abc"]
+    data.write_text("\n".join(["text,label", *rows]) + "\n", "utf-8")
+    common = ["audit", "--model", tiny_run / "teacher", "--model", tiny_run / "tfidf", "--suite", cases]
+    ended = retort(*common, "--attack", "--attack-data", data, "--attack-rows", 4, "--out", tmp_path / "audit")
+    assert ended.code == 0, ended.err
+    found = json.loads((tmp_path / "audit" / "audit.json").read_text("utf-8"))["attack"]
+    assert (found["rows"], found["positives"], found["words_by"]) == (4, 2, "teacher")
+    assert all(one["without_normaliser"] for one in found["models"].values())
+    assert "zero width" in (tmp_path / "audit" / "audit.md").read_text("utf-8")
+    assert (tmp_path / "audit" / "plots" / "attack.svg").is_file()
+
+
+def test_data_to_disguise_needs_attack(tiny_run: Path, cases: Path, tmp_path: Path) -> None:
+    ended = retort("audit", "--model", tiny_run / "tfidf", "--attack-data", cases, "--out", tmp_path / "audit")
+    assert ended.code == 2
+    assert "--attack" in ended.err
+    assert not (tmp_path / "audit").exists()
+
+
 def test_an_export_is_audited_where_torch_is_not_installed(tiny_exports: Path, cases: Path, tmp_path: Path) -> None:
     def audited(model: Path, out: Path) -> subprocess.CompletedProcess[str]:
         arguments = ["audit", "--model", model, "--suite", cases, "--swap", "--out", out, "--json"]

@@ -9,6 +9,7 @@ import typer
 
 from retort.cli.gates import gates_of, held, refuse_missed, show_gates
 from retort.cli.options import Device, Gates, Json, names_suite_columns
+from retort.config import ATTACK_ROWS
 from retort.data.formats import endings
 from retort.errors import ConfigError
 from retort.whole_folder import refuse_existing
@@ -32,7 +33,20 @@ def audit(
         ),
     ] = None,
     swap: Annotated[bool, typer.Option("--swap", help="Exchange identity terms for one another.")] = False,
-    attack: Annotated[bool, typer.Option("--attack", help="Disguise the words of the cases.")] = False,
+    attack: Annotated[
+        bool, typer.Option("--attack", help="Disguise the words that matter: recall lost, false alarms gained.")
+    ] = False,
+    attack_data: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help=f"With --attack: labelled texts to disguise instead of the suite's ({endings()}).",
+            show_default=False,
+        ),
+    ] = None,
+    attack_rows: Annotated[
+        int, typer.Option(min=2, help="With --attack: texts to disguise at most, half of each verdict.")
+    ] = ATTACK_ROWS,
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Output folder [runs/audit-TIME].", show_default=False)
     ] = None,
@@ -49,6 +63,8 @@ def audit(
     if suite is None and columns:
         name, header = next(iter(columns.items()))
         raise ConfigError(f"--column {name}={header}: --column needs --suite; name the file that has this header")
+    if attack_data is not None and not attack:
+        raise ConfigError(f"--attack-data {attack_data}: needs --attack; add it")
     target = out or Path("runs") / f"audit-{datetime.datetime.now(datetime.UTC):%Y%m%dT%H%M%SZ}"
     refuse_existing(target)
     gates = gates_of(gate)
@@ -60,7 +76,10 @@ def audit(
         from retort.recipes.auditing import audit as run
 
         wanted = [option for option, given in (("swap", swap), ("attack", attack)) if given]
-        result = run(model, target, suite=suite, columns=columns, wanted=wanted, device=device, progress=stages.show)
+        result = run(
+            model, target, suite=suite, columns=columns, wanted=wanted, device=device, attack_data=attack_data,
+            attack_rows=attack_rows, progress=stages.show,
+        )  # fmt: skip
     for note in result["suite"]["notes"]:
         typer.echo(f"warning: {note}", err=True)
     for name, facts in result["models"].items():

@@ -4,7 +4,7 @@ import hashlib
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +67,13 @@ class Suite:
     def labels(self) -> Booleans:
         """(n,) whether a positive verdict is right."""
         return self.frame["label"].to_numpy(bool)
+
+    def balanced(self, most: int, seed: int) -> "Suite":
+        """At most `most` cases drawn by `seed`, half of them positive and half not, in their order; where there are too
+        few of one kind, all of these."""
+        generator, labels = np.random.default_rng(seed), self.labels
+        drawn = [generator.permutation(np.flatnonzero(labels == kind))[: most // 2] for kind in (True, False)]
+        return replace(self, frame=self.frame.iloc[np.sort(np.concatenate(drawn))].reset_index(drop=True))
 
     def functionalities(self) -> dict[str, Booleans]:
         """What cases test -> which cases (n,), in the order of the file; empty where the suite does not say."""

@@ -4,9 +4,9 @@ Where speed matters more than the end of long comments, they are truncated to on
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -43,6 +43,15 @@ class Scored:
 
 # Comments in; probabilities and what was read out.
 Model = Callable[[Sequence[str]], Scored]
+
+
+@runtime_checkable
+class Normalising(Protocol):
+    """A model that normalises texts before it reads them."""
+
+    def unnormalised(self) -> Model:
+        """The same model, reading texts as they are."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -105,6 +114,10 @@ class Reader:
             truncated,
         )
 
+    def unnormalised(self) -> "Reader":
+        """The same, reading texts as they are."""
+        return Reader(self.tokenizer, self.max_length, truncate=self.truncate, version=0)
+
     def _windows(self, ids: Ids) -> list[Ids]:
         if len(ids) <= self._room:
             return [self._frame.around(ids)]
@@ -132,6 +145,10 @@ class WindowedModel:
             readings.window_counts,
             readings.truncated,
         )
+
+    def unnormalised(self) -> Model:
+        """See `Normalising`."""
+        return replace(self, reader=self.reader.unnormalised())
 
 
 def read_tokenizer(path: Path) -> Tokenizer:

@@ -70,6 +70,10 @@ class TfidfClassifier:
         coefficients, intercepts = zip(*((fit.coef_[0], fit.intercept_[0]) for fit in fits), strict=True)
         return cls(vectorizer, np.stack(coefficients), np.array(intercepts))
 
+    def with_version(self, version: int) -> "TfidfClassifier":
+        """The same model, reading texts as this version of the normaliser leaves them."""
+        return TfidfClassifier(self._vectorizer, self._coefficients, self._intercepts, version)
+
     def logits(self, texts: Sequence[str]) -> Matrix:
         """(n, n_attributes) of n texts, which are normalised here."""
         features = self._vectorizer.transform([normalised_text(text, self._version) for text in texts])

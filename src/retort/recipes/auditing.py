@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from retort import runs
+from retort.config import ATTACK_ROWS
 from retort.data.suite import Suite, box_suite, read_suite
 from retort.data.suites import DIRECTION, FUNCTIONALITY, GROUP
 from retort.errors import ModelError
@@ -20,6 +21,8 @@ from retort.report.audit.result import AUDIT, FAILURES
 from retort.whole_folder import refuse_existing, written_whole
 
 SCHEMA = 1
+ATTACK = "attack"
+_DRAWN_BY = 0
 
 # Failures kept of each functionality (of each group, without functionalities), the most wrong first, and in all.
 _OF_EACH, _IN_ALL = 25, 2000
@@ -33,30 +36,39 @@ def audit(
     columns: Mapping[str, str],
     wanted: Collection[str],
     device: str,
+    attack_data: Path | None = None,
+    attack_rows: int = ATTACK_ROWS,
     progress: StageProgress,
 ) -> dict[str, Any]:
     """Audits the models in `folders`, writes audit.json, failures.jsonl and the report into `out`, and returns the
     content of audit.json.
 
     suite: a file of cases, None for the suite in the package. wanted: the options of parts that are not in every audit.
+    attack_data: a file of labelled texts to disguise, None for the suite; attack_rows: at most so many of them.
     Raises ConfigError, DataError or ModelError, see `read_suite` and `load_models`; nothing is left in `out` then.
     """
     refuse_existing(out)
     task = runs.recorded_task_of(_existing(folders[0]))
     progress("reading the suite", 0, 1)
     cases = box_suite(task) if suite is None else read_suite(suite, task, columns)
+    disguised = cases if attack_data is None else read_suite(attack_data, task)
+    own = {ATTACK: disguised.balanced(attack_rows, _DRAWN_BY)} if ATTACK in wanted else {}
     models = load_models(folders, device, progress)
     with written_whole(out) as partial:
-        result, failures = audit_result(models, cases, wanted, progress)
+        result, failures = audit_result(models, cases, wanted, progress, own)
         progress("writing the report", 0, 1)
         write_audit(result, failures, partial)
     return result
 
 
 def audit_result(
-    models: Sequence[AuditedModel], suite: Suite, wanted: Collection[str], progress: StageProgress
+    models: Sequence[AuditedModel],
+    suite: Suite,
+    wanted: Collection[str],
+    progress: StageProgress,
+    own_suites: Mapping[str, Suite] | None = None,
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """(the content of audit.json, the lines of failures.jsonl)."""
+    """(the content of audit.json, the lines of failures.jsonl). own_suites: part -> its cases, where not `suite`."""
     result: dict[str, Any] = {
         "schema": SCHEMA,
         "time": utc_now(),
@@ -68,9 +80,10 @@ def audit_result(
     for name, part in all_parts().items():
         if part.OPTION is not None and part.OPTION not in wanted:
             continue
-        why = part.why_not(models, suite)
+        cases = (own_suites or {}).get(name, suite)
+        why = part.why_not(models, cases)
         if why is None:
-            result[name] = part.run(models, suite, progress)
+            result[name] = part.run(models, cases, progress)
         else:
             left_out[name] = why
     failures = _failures(models, suite)

@@ -126,3 +126,23 @@ def test_models_are_drawn_apart(folder: Path) -> None:
     assert marks["teacher"].colour == "ink"
     assert marks["odd"].colour != "ink"
     assert marks["odd"].marker != marks["teacher"].marker
+
+
+def test_a_model_that_cannot_be_read_without_the_normaliser_has_a_dash_and_a_reason(tmp_path: Path) -> None:
+    rows = [{"text": "you are an idiot", "label": 1}, {"text": "you are a friend", "label": 0}]
+    rule = model("rule", lambda text: 0.9 if "idiot" in text else 0.1)
+    result, failures = audit_result([rule], suite(tmp_path, rows), ["attack"], silent)
+    out = tmp_path / "audit"
+    out.mkdir()
+    write_audit(result, failures, out)
+    tables = (out / "audit.md").read_text("utf-8")
+    (row, gained) = [line for line in tables.splitlines() if line.startswith("| leet")]
+    assert "+100.0" in row
+    assert "| 0.0" in gained
+    assert "–" in row.split("|")[-2]
+    assert "this model cannot be read without the normaliser" in tables
+    (recall, false_alarms) = [line for line in tables.splitlines() if line.startswith("| as they were")]
+    assert "100.0 %" in recall
+    assert "0.0 %" in false_alarms
+    assert "100.0 %" not in false_alarms
+    assert (out / "plots" / "attack.svg").is_file()
