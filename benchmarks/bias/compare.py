@@ -42,8 +42,12 @@ def side_by_side(result: dict[str, Any], drawn: dict[str, dict[str, Array]]) -> 
         group, _, kind = name.rpartition(" ")
         own = result["arms"]["student"]["groups"][group][kind] if group else result["arms"]["student"][kind]
         both = pair["groups"][group][kind] if group else pair[kind]
+        apart = drawn["student"][name] - drawn["teacher"][name]
+        # No interval, or a bootstrap that never moves, has no ratio.
+        if own["low"] is None or both["low"] is None or not (np.ptp(drawn["student"][name]) and np.ptp(apart)):
+            continue
         ratios.setdefault(kind, []).append(_ratio(own, drawn["student"][name]))
-        ratios.setdefault(f"{kind} −", []).append(_ratio(both, drawn["student"][name] - drawn["teacher"][name]))
+        ratios.setdefault(f"{kind} −", []).append(_ratio(both, apart))
     order = ["final", "overall_auc", *FIGURES]
     return {
         kind + mark: {

@@ -1,4 +1,5 @@
 import copy
+import re
 
 import pytest
 
@@ -35,10 +36,10 @@ def test_models_that_flag_nothing_are_named(seed):
     assert found.text.startswith("teacher, odd, even and lora gave no test comment")
 
 
-def test_odd_and_even_are_undecided_with_the_comments_needed(seed):
+def test_odd_and_even_are_undecided_and_three_positives_plan_nothing(seed):
     found = titled(read(seed), "Odd or even layers: cannot tell")
     assert "odd keeps teacher layers 0, 2, 4, 6, 8, 10, even keeps 1, 3, 5, 7, 9, 11" in found.text
-    assert "test comments" in found.text
+    assert "test comments" not in found.text
 
 
 def test_what_lora_trained_and_cost_is_counted(seed):
@@ -98,8 +99,10 @@ def test_what_was_left_out_is_counted_and_a_file_named_sample_is_not_the_sample(
     assert titled(comparison, "Written for practice") is None
 
 
-def test_a_baseline_is_called_by_its_title(quick):
-    found = titled(read(quick), "Better than the baseline")
+def test_a_baseline_is_called_by_its_title(make_run, tmp_path):
+    arms = ("majority", "tfidf", "teacher", "odd")
+    run = make_run(tmp_path / "run", arms=arms, rows=(458, 98, 900), texts=False)
+    found = titled(read(run), "Better than the baseline")
     assert "better than TF-IDF with logistic regression, which has" in found.text
 
 
@@ -130,10 +133,9 @@ def test_one_seed_has_no_spread_and_several_are_set_against_the_comments(quick, 
     spreads = {arm: figure["spread"] for arm, figure in figures.items()}
     least, most = min(spreads, key=spreads.get), max(spreads, key=spreads.get)
     assert f"from {spreads[least]:.3f} ({least}) to {spreads[most]:.3f} ({most})" in found.text
-    # The made-up intervals hold both kinds of chance, so that the part of the comments can be computed again.
-    positives = 49
-    errors = sorted((f["value"] * (1 - f["value"]) / positives) ** 0.5 for f in figures.values())
-    assert f"one of about {errors[0]:.3f} to {errors[-1]:.3f}" in found.text
+    # Of some 49 positives: less than a binomial share of them would have, and not nothing.
+    least_error, most_error = map(float, re.search(r"one of about (0\.\d+) to (0\.\d+)", found.text).groups())
+    assert 0.01 < least_error < most_error < 0.5 / 49**0.5 + 0.01
 
 
 def test_a_failed_seed_is_a_warning_that_names_it(seeded):

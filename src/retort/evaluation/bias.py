@@ -44,8 +44,8 @@ from retort.evaluation.pairs import holm
 
 __all__ = ["AUCS", "FEWEST", "FIGURES", "MENTIONED", "POWER", "final_metric", "judge_bias", "mentions", "power_mean"]
 
-# From this share of raters on a comment mentions an identity: Kaggle, Jigsaw Unintended Bias in Toxicity
-# Classification (2019), where identity columns count as true at 0.5 or more.
+# From this share of raters on a comment mentions an identity: as in the Kaggle competition "Jigsaw Unintended Bias" of
+# 2019, where identity columns count as true at 0.5 or more.
 MENTIONED = 0.5
 
 # Figures over all groups, each with its title.

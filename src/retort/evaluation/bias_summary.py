@@ -1,6 +1,6 @@
 """All groups in one number: the final metric of the Jigsaw competition, and the accuracy of the worst group.
 
-Final metric (Borkan et al. 2019, arXiv:1903.04561; Kaggle's Jigsaw Unintended Bias in Toxicity Classification, 2019):
+Final metric (Borkan et al. 2019, arXiv:1903.04561; Kaggle's "Jigsaw Unintended Bias", 2019):
 a quarter of the overall AUC and a quarter of each of three power means over groups, those of subgroup, BPSN and BNSP
 AUC. Worst-group accuracy (Koh et al. 2021, WILDS, arXiv:2012.07421): a group is an identity with one of the two labels.
 """

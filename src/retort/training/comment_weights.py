@@ -5,11 +5,10 @@ A term's value of a comment is multiplied by its weight, and the sum is divided 
 weights. Weights have the mean 1 over the training comments, so the loss keeps its scale and a learning rate its
 meaning; what they change is how much of it each comment has.
 
-That comments which mention an identity should count more is how the leading entries of Kaggle's "Jigsaw Unintended Bias
-in Toxicity Classification" (2019) were trained, the seventh for example
-(github.com/AtsunoriFujita/Jigsaw-Unintended-Bias-in-Toxicity-Classification): a comment's weight grew with each of the
-competition's subsets that it was in, and was divided by the mean. Here the mention alone decides, whatever the label,
-so that harmless and harmful mentions keep their proportion.
+That comments which mention an identity should count more is how the leading entries of the Kaggle competition "Jigsaw
+Unintended Bias" of 2019 were trained, the seventh for example (by AtsunoriFujita, public on GitHub): a comment's weight
+grew with each of the competition's subsets that it was in, and was divided by the mean. Here the mention alone decides,
+whatever the label, so that harmless and harmful mentions keep their proportion.
 """
 
 from dataclasses import dataclass
