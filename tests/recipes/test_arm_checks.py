@@ -15,8 +15,8 @@ import torch
 from retort.models.bases import resolve_base
 from retort.models.classifier import classifier_from_base, save_classifier
 from retort.models.layers import student_from_teacher
-from retort.recipes import arm_checks, steps
-from retort.recipes.arm_checks import Weights, judged_otherwise, not_copied, not_moved, saved_otherwise
+from retort.recipes import arm_checks, compare, steps
+from retort.recipes.arm_checks import Sample, Weights, judged_otherwise, not_copied, not_moved, saved_otherwise
 from retort.recipes.context import Arm
 from retort.training import loop
 from tests.command import QUICK, retort
@@ -113,13 +113,54 @@ def test_a_configuration_with_other_layers_than_the_weights_is_found(teacher, ti
     assert checks(saved_otherwise(tmp_path, 2)) == ["config_unlike_weights"]
 
 
-def test_a_model_that_was_initialised_again_on_the_way_to_disk_is_found():
-    labels = np.array([[1.0], [0.0], [1.0], [np.nan]], np.float32)
-    history = [{"epoch": 1, "validation_loss": 0.5}, {"epoch": 2, "validation_loss": 0.1}]
-    trained, fresh = np.array([[0.9], [0.1], [0.9], [0.5]]), np.full((4, 1), 0.5)
-    assert judged_otherwise(history, 2, labels, trained) == []
-    assert checks(judged_otherwise(history, 2, labels, fresh)) == ["saved_otherwise"]
-    assert judged_otherwise([], None, labels, fresh) == []
+def test_a_model_that_says_something_else_when_it_is_loaded_is_found():
+    trained = Sample(np.array([2, 0]), np.array([[0.9], [0.1]]))
+    assert judged_otherwise(trained, np.array([[0.1], [0.5], [0.9]])) == []
+    assert checks(judged_otherwise(trained, np.array([[0.1], [0.5], [0.8]]))) == ["saved_otherwise"]
+
+
+def initialised_again(model, tokenizer_folder, max_length, folder):
+    """Saves a model of the same shape, with the weights of its initialiser and the trained head's bias."""
+    fresh = type(model)(model.config)
+    with torch.no_grad():
+        fresh.classifier.bias.copy_(model.classifier.bias)
+    save_classifier(fresh, tokenizer_folder, max_length, folder)
+
+
+def with_layers_of_the_teacher(model, tokenizer_folder, max_length, folder):
+    """Saves a student of two layers with the teacher's configuration, as if all four were there."""
+    save_classifier(model, tokenizer_folder, max_length, folder)
+    path = folder / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text("utf-8")) | {"num_hidden_layers": 4}), "utf-8")
+
+
+@pytest.mark.slow
+def test_a_run_finds_a_model_that_was_initialised_again_and_stops_when_it_is_strict(
+    tiny_bert, tiny_comments, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(compare, "findings_of", lambda *_: [])
+    monkeypatch.setattr(steps, "save_classifier", initialised_again)
+    given = ("compare", "--base", tiny_bert, "--data", tiny_comments, *QUICK, "--set", "arms=[teacher]")
+    ended = retort(*given, "--out", tmp_path / "run")
+    assert ended.code == 0, ended.err
+    training = json.loads((tmp_path / "run/teacher/training.json").read_text("utf-8"))
+    assert [finding["check"] for finding in training["findings"]] == ["saved_otherwise"]
+    strict = retort(*given, "--strict", "--out", tmp_path / "strict")
+    assert strict.code == 6
+    assert "arm teacher: loaded from its folder" in strict.err
+    assert not (tmp_path / "strict").exists()
+
+
+@pytest.mark.slow
+def test_a_run_stops_at_a_student_that_was_saved_with_the_teachers_configuration(
+    tiny_bert, tiny_comments, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(steps, "save_classifier", with_layers_of_the_teacher)
+    given = ("compare", "--base", tiny_bert, "--data", tiny_comments, *QUICK, "--set", "arms=[odd-base]")
+    ended = retort(*given, "--out", tmp_path / "run")
+    assert ended.code == 4
+    assert "config.json names bert.encoder.layer.2" in ended.err
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.slow

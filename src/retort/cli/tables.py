@@ -72,7 +72,7 @@ def print_gates(rows: Sequence[Mapping[str, Any]]) -> None:
         (
             Cell(row["model"]),
             Cell(row["figure"]),
-            Cell(display.NOTHING if row["value"] is None else f"{row['value']:.4g}"),
+            Cell(row["told"] or display.NOTHING),
             Cell(row["bound"]),
             Cell("holds" if row["passed"] else "missed", tone="" if row["passed"] else "unsure"),
         )

@@ -14,6 +14,7 @@ from retort.data.batches import Tokens, encode
 from retort.models.bases import Base
 from retort.models.classifier import load_classifier, load_tokenizer
 from retort.models.layers import Dropout
+from retort.recipes.arm_checks import Sample
 from retort.recipes.decision import Decision
 from retort.recipes.experiment import ExperimentSettings
 from retort.recipes.inputs import Inputs
@@ -108,6 +109,8 @@ class Context:
 class Arm:
     """One arm: where its folder is, what it learnt and what that cost. `fit` of its kind fills it in.
 
+    findings: of the checks while it was fitted; trained: what it said of a few comments before it was saved.
+
     predictions: by split, the final probabilities; uncalibrated: the model's own, of an arm that has a `decision`.
     """
 
@@ -124,4 +127,5 @@ class Arm:
     uncalibrated: dict[str, npt.NDArray[np.float64]] = field(default_factory=dict)
     decision: Decision | None = None
     findings: list[Finding] = field(default_factory=list)
+    trained: Sample | None = None
     teacher: TeacherModel | None = None

@@ -130,9 +130,8 @@ def _check_saved(context: Context, arm: Arm) -> None:
     """Adds what the folder shows to the arm's findings. Raises RunError for any finding in a strict run."""
     if arm.layer_indices is not None:
         arm.findings += arm_checks.saved_otherwise(arm.folder, len(arm.layer_indices))
-    if arm.uncalibrated:
-        own = arm.uncalibrated["validation"]
-        arm.findings += arm_checks.judged_otherwise(arm.history, arm.best_epoch, context.inputs.validation.labels, own)
+    if arm.trained is not None and arm.uncalibrated:
+        arm.findings += arm_checks.judged_otherwise(arm.trained, arm.uncalibrated["validation"])
     if arm.findings and context.settings.strict:
         raise RunError(f"arm {arm.name}: {arm.findings[0]}. Mend it, or compare without --strict")
 

@@ -153,6 +153,7 @@ def train(
         after_epoch=context.after_epoch or _tracked(context, arm.name),
     )
     arm.findings += arm_checks.not_moved(before, arm_checks.Weights.of(model))
+    arm.trained = arm_checks.Sample.of(model, validation_tokens)
     arm.history, arm.best_epoch = fitted.history, fitted.best_epoch
     arm.cost["train_seconds"] = fitted.seconds
 

@@ -125,6 +125,8 @@ def test_a_gate_that_would_judge_nothing_is_refused():
 def test_what_can_be_known_before_training_is_refused_before_training():
     arms, labels = ["teacher", "odd"], ["toxicity"]
     for gate, message in (
+        ({"figure": "bias.finl"}, "did you mean 'bias.final'"),
+        ({"figure": "average_precision.xyz"}, "no such figure"),
         ({"figure": "avrage_precision"}, "did you mean 'average_precision'"),
         ({"figure": "f1", "model": "oddd"}, "did you mean 'odd'"),
         ({"figure": "f1", "label": "threat"}, "no label 'threat'"),
@@ -148,6 +150,17 @@ def test_gates_are_added_to_the_file_and_each_that_failed_is_named(tmp_path):
     ):
         refuse_failed(found, tmp_path)
     refuse_failed([row for row in found if row["passed"]], tmp_path)
+
+
+def test_a_label_is_for_comparisons_alone():
+    with pytest.raises(ConfigError, match="is for a comparison"):
+        rows(AUDIT, figure="functional.failed", label="threat", at_most=1)
+
+
+def test_a_missed_difference_is_told_beside_what_it_is_relative_to(tmp_path):
+    found = rows(COMPARISON, figure="average_precision", model="odd", relative_to="teacher", at_least=0.5)
+    with pytest.raises(RunError, match=r"odd: average_precision teacher -0\.01, not at least teacher \+0\.5"):
+        refuse_failed(found, tmp_path)
 
 
 def test_every_model_of_a_document_is_a_subject():

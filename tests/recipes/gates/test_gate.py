@@ -50,5 +50,9 @@ def test_a_bound_holds_at_the_limit_itself():
     assert [most.holds(x) for x in (0.49, 0.5, 0.51)] == [True, True, False]
 
 
+def test_a_difference_that_rounding_moves_beyond_its_bound_holds():
+    assert Gate(figure="f1", relative_to="teacher", at_least=-0.01).holds(0.79 - 0.80)
+
+
 def test_a_bound_of_zero_is_a_bound():
     assert Gate(figure="f1", at_most=0.0, relative_to="teacher").bound == "at most teacher +0"

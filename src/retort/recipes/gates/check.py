@@ -6,21 +6,22 @@ from typing import Any
 
 from retort import runs
 from retort.errors import ConfigError, RunError
+from retort.evaluation.bias import SUMMARIES
 from retort.evaluation.metrics import METRICS
 from retort.recipes.gates.figures import Figure, Subjects, subjects_of
 from retort.recipes.gates.gate import Gate
 from retort.strict import nearest
 from retort.whole_folder import disk_errors, written_aside
 
-# What the figures of a comparison begin with, beside the names of metrics; known before anything is trained.
-_GROUPS = ("validation", "cost", "parameters", "bias")
+# Figures of a comparison whose names are known only when it is made.
+_DEEPER = ("cost.", "parameters.", "bias.groups.", "bias.final.")
 
 
 def require_comparable(gates: Sequence[Gate], arms: Sequence[str], labels: Sequence[str]) -> None:
     """Raises ConfigError, before any training, for a gate on a figure, a model or a label that no comparison has."""
     for gate in gates:
-        known = [*METRICS, *_GROUPS]
-        if gate.figure.split(".")[0] not in known:
+        known = [*METRICS, *(f"validation.{metric}" for metric in METRICS), *(f"bias.{name}" for name in SUMMARIES)]
+        if gate.figure not in known and not gate.figure.startswith(_DEEPER):
             raise ConfigError(f"gate on {gate.figure!r}: no such figure{nearest(gate.figure, known)}; {_some(known)}")
         for name in filter(None, (gate.model, gate.relative_to)):
             if name not in arms:
@@ -35,6 +36,9 @@ def check_gates(gates: Sequence[Gate], document: Mapping[str, Any]) -> list[dict
     A figure that was not computed fails its gate, with its reason as "why". Raises ConfigError for a model or a figure
     that the document does not have.
     """
+    for gate in gates:
+        if gate.label is not None and "arms" not in document:
+            raise ConfigError(f"gate on {gate.figure!r}: label = {gate.label!r} is for a comparison; leave it out")
     return [row for gate in gates for row in _rows(gate, subjects_of(document, gate.label))]
 
 
@@ -57,7 +61,7 @@ def refuse_failed(rows: Sequence[Mapping[str, Any]], where: Path) -> None:
 
 def _told(row: Mapping[str, Any]) -> str:
     if row["value"] is not None:
-        return f"{row['value']:.4g}"
+        return str(row["told"])
     return f"was not computed ({row['why']})" if row["why"] else "was not computed"
 
 
@@ -79,6 +83,7 @@ def _rows(gate: Gate, subjects: Subjects) -> Iterator[dict[str, Any]]:
             "label": gate.label,
             "bound": gate.bound,
             "value": value.value,
+            "told": None if value.value is None else gate.told(value.value),
             "passed": value.value is not None and gate.holds(value.value),
             "why": value.why,
         }

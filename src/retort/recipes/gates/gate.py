@@ -1,5 +1,6 @@
 """The file of gates, as its author writes it."""
 
+import math
 from pathlib import Path
 from typing import Literal, Self
 
@@ -42,7 +43,18 @@ class Gate(StrictModel):
 
     def holds(self, value: float) -> bool:
         """Whether a value is within the bound."""
-        return value >= self.at_least if self.at_least is not None else value <= (self.at_most or 0.0)
+        limit = self.at_least if self.at_least is not None else self.at_most
+        assert limit is not None, "a gate has one of the two"
+        # A difference that equals its bound may miss it by rounding.
+        if math.isclose(value, limit, rel_tol=1e-9, abs_tol=1e-12):
+            return True
+        return value > limit if self.at_least is not None else value < limit
+
+    def told(self, value: float) -> str:
+        """The value in words, as "0.71", "0.55 × teacher" or "teacher -0.02"."""
+        if self.relative_to is None:
+            return f"{value:.4g}"
+        return f"{value:.4g} × {self.relative_to}" if self.compare_by == "ratio" else f"{self.relative_to} {value:+.4g}"
 
 
 class _GateFile(StrictModel):
