@@ -88,6 +88,9 @@ def test_padding_adds_a_benign_sentence_and_keeps_the_text(text: str) -> None:
         ("you are not an idiot", "you are an idiot"),
         ("You're an idiot", "You're not an idiot"),
         ("this isn't stupid", "this is stupid"),
+        ("You're not an idiot", "You're an idiot"),
+        ("you are an idiot and you are not wanted", "you are not an idiot and you are not wanted"),
+        ("you can't be nice", "It is not true that you can't be nice"),
         ("idiots everywhere", "It is not true that idiots everywhere"),
     ],
 )

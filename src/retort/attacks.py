@@ -54,8 +54,8 @@ _NEIGHBOURS = {
 BEFORE = ("Thank you all for the lovely afternoon.", "I love this warm weather.", "What a beautiful garden that is.")
 AFTER = ("Have a lovely weekend, everyone.", "Thanks, I love this place.", "Good luck with the new kitchen.")
 
-_NEGATED = re.compile(r"\b(am|are|is|was|were)\s+not\b|(?<=\w)n['’]t\b", re.IGNORECASE)
-_TO_BE = re.compile(r"\b(am|are|is|was|were)\b|(?<=\w)['’](re|m)\b", re.IGNORECASE)
+# A form of "to be", and what negates it.
+_TO_BE = re.compile(r"(\b(?:am|are|is|was|were)|(?<=\w)['’](?:re|m))(\s+not|n['’]t)?\b", re.IGNORECASE)
 _DENIED = "It is not true that "
 
 
@@ -162,13 +162,11 @@ def _accented(word: str, rng: random.Random) -> str:
 
 
 def _negated(text: str, _: random.Random) -> str:
-    """The opposite: "you are" <-> "you are not"; a text without a form of "to be" is denied as a whole."""
+    """The opposite at the first form of "to be": "you are" <-> "you are not"; without one the whole text is denied."""
     if text.startswith(_DENIED):
         return text[len(_DENIED) :]
-    if found := _NEGATED.search(text):
-        return text[: found.start()] + (found[1] or "") + text[found.end() :]
     if found := _TO_BE.search(text):
-        return f"{text[: found.end()]} not{text[found.end() :]}"
+        return text[: found.end(1)] + ("" if found[2] else " not") + text[found.end() :]
     return _DENIED + text
 
 
