@@ -86,10 +86,10 @@ def test_the_normaliser_takes_the_loss_of_invisible_and_look_alike_letters_away(
 
 def test_a_disguise_of_words_that_no_rule_undoes_loses_all_and_padding_nothing(rows: Suite) -> None:
     found = attack.run([reading()], rows, silent)["models"]["student"]["with_normaliser"]["attacks"]
-    assert found["repeats"]["recall_lost"] | {"low": 0, "high": 0, "p_value": 0} == {
+    assert found["typo"]["recall_lost"] | {"low": 0, "high": 0, "p_value": 0} == {
         "cases": 6, "worse": 6, "better": 0, "share": 1.0, "low": 0, "high": 0, "p_value": 0, "why": None,
     }  # fmt: skip
-    assert found["repeats"]["recall_lost"]["low"] > 0
+    assert found["typo"]["recall_lost"]["low"] > 0
     assert found["padding_after"]["recall_lost"]["share"] == 0
     assert all(entry["false_alarms_gained"]["share"] == 0 for entry in found.values())
 
