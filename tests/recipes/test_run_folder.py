@@ -15,6 +15,7 @@ from retort.data.splits import labels
 from retort.evaluation.metrics import METRICS
 from retort.recipes.experiment import resolve
 from retort.tasks import default_task
+from retort.text import VERSION
 from tests.conftest import ARMS
 from tests.recipes.tiny_runs import (
     ATTRIBUTES,
@@ -92,7 +93,7 @@ def test_retort_json_records_what_is_needed_to_use_an_arm(tiny_run: Path, tiny_b
     assert facts["review_bands"].keys() == {"toxicity", "insult"}
     assert facts["layer_indices"] == [0, 2]
     assert facts["max_length"] == 128
-    assert facts["normaliser_version"] == 1
+    assert facts["normaliser_version"] == VERSION
     assert facts["parent_run"] == "run"
     assert facts["base"]["sha256"] == runs.sha256(tiny_bert / "model.safetensors")
 

@@ -11,6 +11,7 @@ from retort.config import ServeSettings
 from retort.inference.folders import primary_of
 from retort.inference.predictor import Answer
 from retort.tasks import Outcome, Task, default_task
+from retort.text import VERSION
 from retort.web.app import create_app
 from retort.web.server.service import Service
 
@@ -36,6 +37,7 @@ class WordClassifier:
     sha256 = "0" * 64
     format = "onnx int8"
     max_length = 128
+    normaliser_version = VERSION
 
     def __init__(self, arm: str, task: Task = TASK) -> None:
         self.arm = arm
